@@ -1,0 +1,89 @@
+"""The families of failure. Each carries a sentence for people; what a device hears is `session/answers.py`'s alone."""
+
+
+class BridgeError(Exception):
+    """Anything popbridge raises on purpose. `str()` is a sentence without secrets: what happened, to whom, what to do."""
+
+
+class ConfigError(BridgeError):
+    """The config is wrong. `problems` holds every mistake found, as `FILE:LINE: table.key: what is wrong`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class UpstreamError(BridgeError):
+    """An account could not do what was asked. The account's name is in `account`."""
+
+    def __init__(self, account: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.account = account
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The server cannot be reached, closed, took too long, or says it cannot just now: try again later."""
+
+
+class UpstreamRefused(UpstreamError):
+    """The server answered NO or BAD to a command; `code` is its response code in capitals, or empty."""
+
+    def __init__(self, account: str, sentence: str, code: str = "") -> None:
+        super().__init__(account, sentence)
+        self.code = code
+
+
+class UpstreamLoginFailed(UpstreamError):
+    """The server does not take the account's user and password. Not tried again until they change."""
+
+
+class UpstreamBroken(UpstreamError):
+    """The server broke the protocol, or its TLS cannot be trusted: the connection was dropped."""
+
+
+class MailboxMissing(UpstreamError):
+    """A mailbox that a device reads does not exist upstream: an outage, not emptiness."""
+
+
+class MailboxChanged(UpstreamError):
+    """UIDVALIDITY is no longer what the index has: the index must look again."""
+
+
+class MessageGone(UpstreamError):
+    """The message is no longer upstream."""
+
+
+class MessageChanged(UpstreamError):
+    """The message's octets are not what they were a moment ago: what was begun cannot be finished."""
+
+
+class StoreError(BridgeError):
+    """The database could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """Nothing was written: disk full, read-only, locked or damaged. The transaction was rolled back."""
+
+
+class StoreNewer(StoreError):
+    """The database was written by a newer popbridge."""
+
+
+class StoreMissing(StoreError):
+    """State existed here before, and the database is gone: starting empty needs `--new-state`."""
+
+
+class StoreLocked(StoreError):
+    """Another popbridge holds the state directory."""
+
+
+class NotListedYet(BridgeError):
+    """No source of the device has an index yet: a login is refused for now."""
+
+
+class MaildropInUse(BridgeError):
+    """Another session of the device holds its lease."""
+
+
+class LeaseLost(BridgeError):
+    """Another session took the lease over: this one closes without a line and without UPDATE."""

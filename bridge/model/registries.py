@@ -1,0 +1,31 @@
+"""The names a configuration may use for providers, quirks and profiles. An unknown one is a mistake in the config."""
+
+from collections.abc import Mapping
+
+ACCOUNT_QUIRKS: Mapping[str, str] = {
+    "no-ranges": "the server renders a message anew at each fetch, so it is fetched whole, never in ranges",
+}
+
+DEVICE_QUIRKS: Mapping[str, str] = {}
+
+PROVIDERS: tuple[str, ...] = (
+    "gmail",
+    "google-workspace",
+    "outlook",
+    "microsoft365",
+    "yahoo",
+    "aol",
+    "icloud",
+    "fastmail",
+    "gmx",
+    "web.de",
+    "t-online",
+    "mailbox.org",
+    "posteo",
+    "proton-bridge",
+    "zoho",
+    "dovecot",
+    "exchange",
+)
+
+PROFILES: tuple[str, ...] = ("raw", "compatible", "text", "attachments")

@@ -1,0 +1,108 @@
+"""What the configuration means, in frozen records every room may read. Durations are in seconds, sizes in octets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bridge.model.names import AccountId, DeviceId
+from bridge.model.secret import Secret
+
+OnDelete = Literal["hide", "seen", "flag", "archive", "trash", "expunge"]
+TlsMode = Literal["none", "starttls", "implicit"]
+PlaintextLogin = Literal["never", "private", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """`[server]`. Paths are absolute."""
+
+    state_dir: str
+    control: str
+    log: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    upstream_timeout: float = 20
+    login_timeout: float = 180
+    autologout: float = 600
+    refresh_wait: float = 5
+    undo_window: float = 3600
+    history: float = 90 * 86400
+    max_sessions: int = 2000
+    max_sessions_per_peer: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSettings:
+    """`[[listener]]`. Either `host` and `port`, or `systemd`, the name of a passed socket.
+
+    `certificates` pairs certificate and key files, by position, with absolute paths.
+    """
+
+    host: str = ""
+    port: int = 0
+    systemd: str = ""
+    tls: TlsMode = "none"
+    certificates: tuple[tuple[str, str], ...] = ()
+    plaintext_login: PlaintextLogin = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """`[account.NAME]`. `ca_file` is an absolute path, or empty for the system's roots."""
+
+    id: AccountId
+    name: str
+    host: str
+    port: int
+    tls: TlsMode
+    user: str
+    password: Secret
+    ca_file: str = ""
+    mailboxes: tuple[str, ...] = ("INBOX",)
+    max_connections: int = 3
+    poll_interval: float = 60
+    archive: str = "\\Archive"
+    allow_plain_expunge: bool = False
+    quirks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordHash:
+    """`scrypt$n$r$p$salt$hash`, decoded."""
+
+    n: int
+    r: int
+    p: int
+    salt: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One entry of `sources`. `mailbox` is a selector as written: a name, or a special use such as `\\Junk`."""
+
+    account: AccountId
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """`[device.NAME]`. `networks` are CIDR texts; empty means any peer."""
+
+    id: DeviceId
+    name: str
+    login: str
+    password: PasswordHash | Secret
+    sources: tuple[Source, ...]
+    networks: tuple[str, ...] = ()
+    on_delete: OnDelete = "hide"
+    quirks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration, swapped as one on SIGHUP. Keyed by `id`."""
+
+    server: ServerSettings
+    listeners: tuple[ListenerSettings, ...]
+    accounts: Mapping[AccountId, AccountSettings]
+    devices: Mapping[DeviceId, DeviceSettings]
