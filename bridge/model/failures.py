@@ -2,7 +2,7 @@
 
 
 class BridgeError(Exception):
-    """Anything popbridge raises on purpose. `str()` is a sentence without secrets: what happened, to whom, what to do."""
+    """Anything popbridge raises on purpose. `str()` is a sentence, free of secrets: what happened, what to do."""
 
 
 class ConfigError(BridgeError):

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from bridge.model.names import AccountId, EntrySeq, MailboxName, ModSeq, Uid, Uidl, UidValidity
 
+NO_MODSEQ = ModSeq(0)
+
 
 class MailboxKey(NamedTuple):
     """One mailbox of one account."""
@@ -34,7 +36,7 @@ class MailboxState:
     uidvalidity: UidValidity
     uidnext: Uid
     exists: int
-    modseq: ModSeq = ModSeq(0)
+    modseq: ModSeq = NO_MODSEQ
 
 
 class ListedMessage(NamedTuple):
