@@ -49,7 +49,7 @@ def merge(mailboxes: Sequence[MailboxSnapshot], hidden: Collection[int]) -> Mail
         return Maildrop((only,), only.seqs, only.sizes, only.measured, only.uidls, sum(only.sizes))
     rows = _ordered(mailboxes, hidden)
     which = array("H", [row[1] for row in rows])
-    places = array("L", [row[2] for row in rows])
+    places = array("I", [row[2] for row in rows])
     sizes = array("q", [mailboxes[box].sizes[place] for _, box, place in rows])
     return Maildrop(
         mailboxes=tuple(mailboxes),

@@ -1,0 +1,40 @@
+"""What a failure sounds like: the one table from failures to replies, counters and log levels."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bridge.model import failures
+
+Code = Literal["SYS/TEMP", "SYS/PERM", "IN-USE"]
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A `-ERR` reply: its response code (RFC 2449 §8, RFC 3206), its text, and how loudly it is logged."""
+
+    code: Code | None
+    text: str
+    level: Level
+
+
+WRONG_LOGIN = "wrong login or password"
+NOT_REMOVED = "some deleted messages not removed, nothing was changed, try again"
+NO_SUCH_MESSAGE = "no such message"
+ALREADY_DELETED = "message {num} is already marked as deleted"
+
+_TABLE: tuple[tuple[type[Exception], Answer], ...] = (
+    (failures.MaildropInUse, Answer("IN-USE", "another session of this device is open, try again soon", "info")),
+    (failures.NotListedYet, Answer("SYS/TEMP", "the mail is being listed for the first time, try again soon", "info")),
+    (failures.MessageGone, Answer(None, "this message was removed from its mailbox meanwhile", "info")),
+    (failures.MailboxChanged, Answer("SYS/TEMP", "the mailbox is being listed anew, try again soon", "warning")),
+    (failures.MessageChanged, Answer("SYS/TEMP", "the message changed while it was read, try again", "warning")),
+    (failures.UpstreamError, Answer("SYS/TEMP", "the mail account cannot be read just now, try again later", "warning")),
+    (failures.StoreError, Answer("SYS/TEMP", "the bridge cannot write its records just now, try again later", "error")),
+    (failures.BridgeError, Answer("SYS/TEMP", "the bridge cannot do this just now, try again later", "error")),
+)
+
+
+def answer(failure: failures.BridgeError) -> Answer:
+    """Give the reply for a failure. Never `[AUTH]`: that is for the device's own password alone (RFC 3206 §5)."""
+    return next(reply for family, reply in _TABLE if isinstance(failure, family))

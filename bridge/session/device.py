@@ -1,0 +1,265 @@
+"""One device connection, from greeting to close."""
+
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import assert_never
+
+import trio
+
+from bridge.maildrop import update_plan
+from bridge.model.failures import BridgeError, StoreError
+from bridge.model.names import DeviceId, SessionId
+from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
+from bridge.model.update import SessionRecord, UpdatePlan
+from bridge.net import DeviceGone, DeviceIdle, DevicePump, NetError, ServerTls, Stream
+from bridge.pop3 import Closed, Features, Login, NeedData, Pop3Connection, Quit, StartTls
+from bridge.session.answers import NOT_REMOVED, WRONG_LOGIN, answer
+from bridge.session.lease import Leases
+from bridge.session.places import private_peer
+from bridge.session.ports import Doorkeeper, Maildrops
+from bridge.session.transaction import CutConnection, Transaction
+from bridge.telemetry import count, get_logger, instant
+
+UPDATE_DEADLINE = 15.0
+"""Seconds a QUIT may wait for its commit before the device hears that nothing is certain."""
+
+TLS_DEADLINE = 30.0
+"""Seconds for a handshake after STLS: slow old processors need several."""
+
+log = get_logger("session")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every session shares."""
+
+    server: ServerSettings
+    doorkeeper: Doorkeeper
+    maildrops: Maildrops
+    leases: Leases
+    now: Callable[[], float] = time.time
+
+
+class DeviceSession:
+    """Runs one connection. As `Holder` it can lose its lease to a newer session of the same device."""
+
+    def __init__(self, stream: Stream, listener: ListenerSettings, tls: ServerTls | None, services: Services) -> None:
+        self.id = SessionId(secrets.token_hex(4))
+        self.peer = stream.peer
+        self.device = DeviceId("")
+        self.updating = False
+        self._stream = stream
+        self._listener = listener
+        self._tls = tls
+        self._services = services
+        self._scope = trio.CancelScope()
+        self._login = trio.CancelScope(deadline=trio.current_time() + services.server.login_timeout)
+        self._heard = trio.current_time()
+        self._busy = False
+        self._reason = "lost"
+        self._transaction: Transaction | None = None
+        self._settings: DeviceSettings | None = None
+        self._lease = ExitStack()
+        self._pop3 = Pop3Connection(self._features(tls_active=listener.tls == "implicit"))
+
+    def silent_for(self) -> float:
+        """Seconds since the device last sent or took an octet."""
+        return trio.current_time() - self._heard
+
+    @property
+    def busy(self) -> bool:
+        """True while a reply is owed."""
+        return self._busy
+
+    def lose(self) -> None:
+        """End at once: another session took the lease."""
+        self._reason = "taken over"
+        self._scope.cancel()
+
+    async def run(self) -> None:
+        """Serve the connection to its end. Raises nothing but `Cancelled`; the stream is closed whatever happens."""
+        started = self._services.now()
+        count("sessions_opened")
+        try:
+            with self._scope, self._login, self._lease:
+                await self._greet_and_serve()
+            if self._login.cancelled_caught:
+                self._reason = "login time-out"
+        except (NetError, DeviceGone):
+            pass
+        except DeviceIdle:
+            self._reason = "autologout"
+        except CutConnection as cut:
+            self._reason = f"cut: {cut}"
+        finally:
+            self._finish(started)
+            self._stream.abort()
+
+    async def _greet_and_serve(self) -> None:
+        if self._listener.tls == "implicit" and self._tls is not None:
+            await self._stream.start_tls_server(self._tls.context, self._services.server.login_timeout)
+        async with DevicePump(self._stream, self._services.server.autologout) as pump:
+            self._pump = pump
+            self._pop3.greet()
+            await self._serve()
+
+    async def _serve(self) -> None:
+        while True:
+            event = self._pop3.next_event()
+            match event:
+                case NeedData():
+                    await self._receive()
+                case Closed(reason=reason):
+                    self._reason = reason
+                    await self._flush()
+                    await self._pump.close()
+                    return
+                case Login():
+                    await self._log_in(event)
+                case StartTls():
+                    await self._start_tls()
+                case Quit():
+                    await self._quit()
+                case _:
+                    if self._transaction is None:
+                        assert_never(event) if False else None  # type: ignore[arg-type]
+                        raise CutConnection("a command outside its state")
+                    self._busy = True
+                    await self._transaction.handle(event)
+
+    async def _receive(self) -> None:
+        await self._flush()
+        self._busy = False
+        data = await self._pump.receive()
+        self._heard = trio.current_time()
+        if data:
+            self._pop3.receive_data(data)
+        else:
+            self._pop3.receive_eof()
+
+    async def _flush(self) -> None:
+        data = self._pop3.data_to_send()
+        if data:
+            await self._pump.send(data)
+            self._heard = trio.current_time()
+
+    def _features(self, *, tls_active: bool) -> Features:
+        policy = self._listener.plaintext_login
+        passwords = tls_active or policy == "always" or (policy == "private" and private_peer(self.peer))
+        return Features(tls=self._listener.tls == "starttls" and not tls_active, passwords=passwords)
+
+    async def _start_tls(self) -> None:
+        if self._tls is None:
+            raise CutConnection("STLS on a listener without a certificate")
+        self._pop3.begin_tls()
+        await self._flush()
+        await self._pump.start_tls(self._tls.context, TLS_DEADLINE)
+        self._pop3.tls_started(self._features(tls_active=True))
+
+    async def _log_in(self, login: Login) -> None:
+        device = await self._services.doorkeeper.admit(login.name, login.password, self.peer)
+        if device is None:
+            count("logins_failed")
+            log.warning("login.failed", login=login.name, peer=str(self.peer))
+            self._pop3.login_refused(WRONG_LOGIN, "AUTH")
+            return
+        self.device = device.id
+        try:
+            self._lease.enter_context(self._services.leases.take(self))
+            maildrop = await self._services.maildrops.open(device)
+        except BridgeError as failure:
+            self._lease.close()
+            count("logins_temporary")
+            reply = answer(failure)
+            getattr(log, reply.level)("login.refused", device=device.id, peer=str(self.peer), problem=str(failure))
+            self._pop3.login_refused(reply.text, reply.code)
+            return
+        count("logins_ok")
+        self._login.deadline = float("inf")
+        self._settings = device
+        self._transaction = Transaction(device.id, maildrop, self._pop3, self._services.maildrops, self._flush)
+        log.info("session.opened", device=device.id, peer=str(self.peer), messages=len(maildrop), session=self.id)
+        self._pop3.login_accepted(len(maildrop), maildrop.total)
+
+    def _plan(self) -> UpdatePlan | None:
+        if self._transaction is None or self._settings is None:
+            return None
+        return update_plan(
+            self._settings,
+            self.id,
+            self._transaction.maildrop,
+            deleted=self._transaction.marks.deleted,
+            sent=self._transaction.marks.sent,
+            at=self._services.now(),
+            undo_window=self._services.server.undo_window,
+        )
+
+    async def _quit(self) -> None:
+        """UPDATE (RFC 1939 §6): `+OK` only once the plan is on disk; a drop from here on undoes nothing."""
+        plan = self._plan()
+        if plan is None or plan.empty:
+            self._reason = "quit"
+            self._pop3.quit_accepted("goodbye")
+            return
+        self.updating = True
+        instant("quit.received")
+        with trio.CancelScope(shield=True), trio.move_on_after(UPDATE_DEADLINE) as deadline:
+            try:
+                await self._services.maildrops.update(plan)
+            except StoreError as failure:
+                log.error("quit.failed", device=self.device, session=self.id, problem=str(failure))
+                self._reason = "update failed"
+                self._pop3.quit_refused(NOT_REMOVED, "SYS/TEMP")
+                return
+        if deadline.cancelled_caught:
+            log.error("quit.uncertain", device=self.device, session=self.id, seconds=UPDATE_DEADLINE)
+            self._reason = "update took too long"
+            self._pop3.quit_refused(NOT_REMOVED, "SYS/TEMP")
+            return
+        instant("quit.committed")
+        self._reason = "quit"
+        self._pop3.quit_accepted("goodbye")
+
+    def _finish(self, started: float) -> None:
+        """Write the one canonical line of the session, and its history row."""
+        count("sessions_closed")
+        ended = self._services.now()
+        if self._transaction is None:
+            log.info("connection.closed", peer=str(self.peer), reason=self._reason)
+            return
+        marks = self._transaction.marks
+        record = SessionRecord(
+            session=self.id,
+            device=self.device,
+            peer=str(self.peer),
+            started=started,
+            ended=ended,
+            retr=marks.retr,
+            top=marks.top,
+            dele=len(marks.deleted),
+            octets=marks.octets,
+            reason=self._reason,
+        )
+        self._services.maildrops.closed(record, self._sent_without_quit())
+        log.info(
+            "session.closed",
+            device=self.device,
+            peer=str(self.peer),
+            retr=marks.retr,
+            top=marks.top,
+            dele=len(marks.deleted),
+            octets=marks.octets,
+            seconds=round(ended - started, 1),
+            reason=self._reason,
+            session=self.id,
+        )
+
+    def _sent_without_quit(self) -> UpdatePlan | None:
+        """Without QUIT there are no marks; what was sent completely is recorded as sent, not as acknowledged."""
+        plan = self._plan()
+        if plan is None or self.updating or not plan.sent:
+            return None
+        return UpdatePlan(plan.device, plan.session, plan.at, sent=plan.sent, acknowledged=False)

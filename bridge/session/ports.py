@@ -1,0 +1,77 @@
+"""What a session asks of the rooms behind it."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from bridge.maildrop import Maildrop
+from bridge.model.names import DeviceId
+from bridge.model.peer import Peer
+from bridge.model.places import Location
+from bridge.model.secret import Secret
+from bridge.model.settings import DeviceSettings
+from bridge.model.update import SessionRecord, UpdatePlan
+
+
+class Content(Protocol):
+    """One message's octets as the upstream has them, in order."""
+
+    async def receive(self) -> bytes:
+        """Give the next octets, at most 64 KiB, `b""` at the end. Raises an `UpstreamError`."""
+        ...
+
+
+class Maildrops(Protocol):
+    """Where maildrops come from and where sessions leave what they did."""
+
+    async def open(self, device: DeviceSettings) -> Maildrop:
+        """Give the device's maildrop now. Waits at most `refresh_wait`; raises `NotListedYet`."""
+        ...
+
+    def read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+        """Open one message; `size` is a hint in octets. Raises an `UpstreamError` here or in `receive`."""
+        ...
+
+    def measured(self, location: Location, octets: int) -> None:
+        """Tell that the message was counted while it was sent: its octets after line-end repair."""
+        ...
+
+    async def update(self, plan: UpdatePlan) -> None:
+        """Make the plan durable. Returns after COMMIT; raises `StoreUnavailable`, and then nothing was done."""
+        ...
+
+    def closed(self, record: SessionRecord, unacknowledged: UpdatePlan | None) -> None:
+        """Take the session's history row, and what a session without QUIT had sent completely. Does not wait."""
+        ...
+
+
+class Doorkeeper(Protocol):
+    """Who may come in."""
+
+    async def admit(self, login: str, password: Secret, peer: Peer) -> DeviceSettings | None:
+        """Give the device whose login this is, or None for a wrong name, password or network, told alike."""
+        ...
+
+
+class Holder(Protocol):
+    """A session that holds a device's lease."""
+
+    device: DeviceId
+    peer: Peer
+
+    def silent_for(self) -> float:
+        """Seconds since the device last sent or took an octet."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """True while a reply is owed."""
+        ...
+
+    @property
+    def updating(self) -> bool:
+        """True once QUIT has begun: such a session is never taken over."""
+        ...
+
+    def lose(self) -> None:
+        """End at once, without a line and without UPDATE."""
+        ...

@@ -1,0 +1,176 @@
+"""The TRANSACTION state (RFC 1939 §5): one maildrop, this session's marks, and the replies to what is asked."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from bridge.maildrop import Maildrop
+from bridge.model.failures import MessageChanged, UpstreamError
+from bridge.model.names import MsgNum
+from bridge.octets import CrlfRepair
+from bridge.pop3 import (
+    Dele,
+    Last,
+    List,
+    Pop3Connection,
+    Retr,
+    Rset,
+    Stat,
+    Top,
+    TopCut,
+    UidlAsked,
+    scan_lines,
+    uidl_lines,
+)
+from bridge.session.answers import ALREADY_DELETED, NO_SUCH_MESSAGE, answer
+from bridge.session.ports import Content, Maildrops
+from bridge.telemetry import count, get_logger
+
+SLICE = 4096
+"""Messages in one slice of a long listing: about 160 KiB of unique-ids, sent before the next is made."""
+
+log = get_logger("session")
+
+Command = Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset
+Flush = Callable[[], Awaitable[None]]
+
+
+class CutConnection(Exception):
+    """A reply that was begun cannot be finished: the connection is cut, never ended properly."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """What this session did; it becomes durable by QUIT alone."""
+
+    deleted: set[MsgNum] = field(default_factory=set)
+    sent: set[MsgNum] = field(default_factory=set)
+    highest_sent: int = 0
+    retr: int = 0
+    top: int = 0
+    octets: int = 0
+
+
+class Transaction:
+    """Answers the commands of one logged-in session."""
+
+    def __init__(self, device: str, maildrop: Maildrop, pop3: Pop3Connection, port: Maildrops, flush: Flush) -> None:
+        self.maildrop = maildrop
+        self.marks = Marks()
+        self._device = device
+        self._pop3 = pop3
+        self._port = port
+        self._flush = flush
+
+    async def handle(self, command: Command) -> None:
+        """Answer one command. Waits for the upstream and the device; raises `CutConnection` when a reply that was
+        begun cannot be ended, and whatever the device's stream raises. Marks made so far stay.
+        """
+        match command:
+            case Stat():
+                self._stat()
+            case List(num=None) | UidlAsked(num=None):
+                await self._listing(command)
+            case Last():
+                self._pop3.ok(str(self.marks.highest_sent))
+            case Rset():
+                self.marks.deleted.clear()
+                self._pop3.ok(f"maildrop has {len(self.maildrop)} messages")
+            case List(num=number) | UidlAsked(num=number) | Retr(num=number) | Top(num=number) | Dele(num=number):
+                await self._one(command, number)
+            case _:
+                assert_never(command)
+
+    def _stat(self) -> None:
+        """STAT counts what is not marked as deleted (RFC 1939 §5)."""
+        gone = sum(self.maildrop.sizes[num - 1] for num in self.marks.deleted)
+        self._pop3.stat(len(self.maildrop) - len(self.marks.deleted), self.maildrop.total - gone)
+
+    async def _listing(self, command: List | UidlAsked) -> None:
+        left = len(self.maildrop) - len(self.marks.deleted)
+        self._pop3.begin_lines(f"{left} messages")
+        for first in range(0, len(self.maildrop), SLICE):
+            part = slice(first, first + SLICE)
+            if isinstance(command, List):
+                self._pop3.lines(scan_lines(first + 1, self.maildrop.sizes[part], self.marks.deleted))
+            else:
+                self._pop3.lines(uidl_lines(first + 1, self.maildrop.uidls[part], self.marks.deleted))
+            await self._flush()
+        self._pop3.end_lines()
+
+    async def _one(self, command: List | UidlAsked | Retr | Top | Dele, num: MsgNum | None) -> None:
+        if num is None or not 1 <= num <= len(self.maildrop):
+            self._pop3.error(NO_SUCH_MESSAGE)
+        elif num in self.marks.deleted:
+            self._pop3.error(ALREADY_DELETED.format(num=num))
+        elif isinstance(command, List):
+            self._pop3.scan(num, self.maildrop.sizes[num - 1])
+        elif isinstance(command, UidlAsked):
+            self._pop3.unique_id(num, self.maildrop.uidls[num - 1])
+        elif isinstance(command, Dele):
+            self.marks.deleted.add(num)
+            count("dele")
+            self._pop3.ok(f"message {num} deleted")
+        else:
+            await self._body(command, num)
+
+    async def _body(self, command: Retr | Top, num: MsgNum) -> None:
+        """Send a message or its beginning; what fails before the first octet is an `-ERR`, later a cut."""
+        location, size = self.maildrop.location(num), self.maildrop.sizes[num - 1]
+        begun = False
+        try:
+            async with self._port.read(location, size) as content:
+                chunk = await content.receive()
+                begun = True
+                if isinstance(command, Retr):
+                    await self._retr(num, content, chunk)
+                else:
+                    await self._top(command.lines, content, chunk)
+        except UpstreamError as failure:
+            reply = answer(failure)
+            getattr(log, reply.level)("message.failed", device=self._device, message=num, problem=str(failure))
+            if begun:
+                raise CutConnection(str(failure)) from failure
+            self._pop3.error(reply.text, reply.code)
+
+    async def _retr(self, num: MsgNum, content: Content, chunk: bytes) -> None:
+        known = bool(self.maildrop.measured[num - 1])
+        self._pop3.begin_message(self.maildrop.sizes[num - 1] if known else None)
+        repair = CrlfRepair()
+        while chunk:
+            self._pop3.message(repair.feed(chunk))
+            await self._flush()
+            chunk = await content.receive()
+        self._pop3.message(repair.finish())
+        if known and repair.octets != self.maildrop.sizes[num - 1]:
+            self._port.measured(self.maildrop.location(num), repair.octets)
+            raise MessageChanged("", f"message {num} of device {self._device} is no longer as long as it was listed")
+        self._pop3.end_message()
+        await self._flush()
+        self._sent(num, repair.octets, known)
+
+    def _sent(self, num: MsgNum, octets: int, known: bool) -> None:
+        self.marks.sent.add(num)
+        self.marks.highest_sent = max(self.marks.highest_sent, num)
+        self.marks.retr += 1
+        self.marks.octets += octets
+        count("retr")
+        count("octets_sent", octets)
+        if not known:
+            self._port.measured(self.maildrop.location(num), octets)
+
+    async def _top(self, lines: int, content: Content, chunk: bytes) -> None:
+        """TOP is cut from the octets RETR sends, and counts as nothing sent (RFC 1939 §7)."""
+        self._pop3.begin_message(None)
+        repair, cut = CrlfRepair(), TopCut(lines)
+        while chunk and not cut.done:
+            self._pop3.message(cut.feed(repair.feed(chunk)))
+            await self._flush()
+            chunk = b"" if cut.done else await content.receive()
+        if not cut.done:
+            self._pop3.message(cut.feed(repair.finish()) + cut.finish())
+        self._pop3.end_message()
+        self.marks.top += 1
+        count("top")
+
+
