@@ -32,6 +32,10 @@ class MailboxSnapshot:
         """How many messages have only an announced size so far."""
         return self.measured.count(0)
 
+    def at_version(self, version: int) -> "MailboxSnapshot":
+        """Give the same mailbox under another version."""
+        return replace(self, version=version)
+
     def with_appended(self, messages: Iterable[StoredMessage]) -> "MailboxSnapshot":
         """Give the mailbox with these messages added; they may come in any order."""
         fresh = sorted(messages)

@@ -29,7 +29,10 @@ _TABLE: tuple[tuple[type[Exception], Answer], ...] = (
     (failures.MessageGone, Answer(None, "this message was removed from its mailbox meanwhile", "info")),
     (failures.MailboxChanged, Answer("SYS/TEMP", "the mailbox is being listed anew, try again soon", "warning")),
     (failures.MessageChanged, Answer("SYS/TEMP", "the message changed while it was read, try again", "warning")),
-    (failures.UpstreamError, Answer("SYS/TEMP", "the mail account cannot be read just now, try again later", "warning")),
+    (
+        failures.UpstreamError,
+        Answer("SYS/TEMP", "the mail account cannot be read just now, try again later", "warning"),
+    ),
     (failures.StoreError, Answer("SYS/TEMP", "the bridge cannot write its records just now, try again later", "error")),
     (failures.BridgeError, Answer("SYS/TEMP", "the bridge cannot do this just now, try again later", "error")),
 )

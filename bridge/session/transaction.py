@@ -172,5 +172,3 @@ class Transaction:
         self._pop3.end_message()
         self.marks.top += 1
         count("top")
-
-
