@@ -15,7 +15,23 @@ from bridge.model.names import DeviceId, SessionId
 from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import DeviceGone, DeviceIdle, DevicePump, NetError, ServerTls, Stream
-from bridge.pop3 import Closed, Features, Login, NeedData, Pop3Connection, Quit, StartTls
+from bridge.pop3 import (
+    Closed,
+    Dele,
+    Features,
+    Last,
+    List,
+    Login,
+    NeedData,
+    Pop3Connection,
+    Quit,
+    Retr,
+    Rset,
+    StartTls,
+    Stat,
+    Top,
+    UidlAsked,
+)
 from bridge.session.answers import NOT_REMOVED, WRONG_LOGIN, answer
 from bridge.session.lease import Leases
 from bridge.session.places import private_peer
@@ -123,12 +139,12 @@ class DeviceSession:
                     await self._start_tls()
                 case Quit():
                     await self._quit()
-                case _:
-                    if self._transaction is None:
-                        assert_never(event) if False else None  # type: ignore[arg-type]
-                        raise CutConnection("a command outside its state")
+                case Stat() | List() | UidlAsked() | Retr() | Top() | Dele() | Last() | Rset():
+                    assert self._transaction is not None, "the state table lets no such command through before a login"
                     self._busy = True
                     await self._transaction.handle(event)
+                case _:
+                    assert_never(event)
 
     async def _receive(self) -> None:
         await self._flush()
