@@ -167,7 +167,7 @@ class Transaction:
             self._pop3.message(cut.feed(repair.feed(chunk)))
             await self._flush()
             chunk = b"" if cut.done else await content.receive()
-        if not cut.done:
+        if not chunk:
             self._pop3.message(cut.feed(repair.finish()) + cut.finish())
         self._pop3.end_message()
         self.marks.top += 1
