@@ -1,0 +1,231 @@
+"""The commands popbridge sends, each made here and nowhere else. `ImapConnection.send()` takes them.
+
+All raise `UnsendableArgument` for what no command can carry: a NUL, an atom that is none, an empty set.
+A mailbox is given by its Unicode name, or as `bytes` exactly as LIST spelled it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bridge.imap.encode import Argument, Mailbox, Part, parts_text, text_argument
+from bridge.imap.errors import UnsendableArgument
+from bridge.imap.limits import MAX_U32, MAX_U63
+from bridge.imap.sets import UidSet
+from bridge.model.secret import Secret
+from bridge.sasl import encode_plain
+
+Handshake = Literal["", "LOGIN", "AUTHENTICATE", "STARTTLS", "IDLE"]
+MailboxArgument = str | bytes
+
+_WORD = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
+_SECTION = re.compile(r"[A-Za-z0-9.]*(?: \([A-Za-z0-9 -]+\))?")
+_CRITERION = re.compile(r"[A-Za-z0-9.*:,-]+|[()]")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command without its tag. `repr` and `str` mask passwords. `reply` is what AUTHENTICATE answers `+` with."""
+
+    name: str
+    parts: tuple[Part, ...] = ()
+    handshake: Handshake = ""
+    reply: bytes | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}{''.join(parts_text(self.parts))}"
+
+    def __repr__(self) -> str:
+        return f"Command({str(self)!r})"
+
+
+def capability() -> Command:
+    """CAPABILITY."""
+    return Command("CAPABILITY")
+
+
+def starttls() -> Command:
+    """STARTTLS. After its OK, upgrade the stream and call `ImapConnection.tls_started()`; nothing else may be sent."""
+    return Command("STARTTLS", handshake="STARTTLS")
+
+
+def login(user: str, password: Secret) -> Command:
+    """LOGIN. `send()` refuses it while LOGINDISABLED is in the capabilities."""
+    return Command(
+        "LOGIN", (b" ", text_argument(user), b" ", text_argument(password.reveal(), secret=True)), handshake="LOGIN"
+    )
+
+
+def authenticate_plain(user: str, password: Secret, initial: bool) -> Command:
+    """AUTHENTICATE PLAIN; `initial` sends the response with it, which needs SASL-IR (RFC 4959 §3)."""
+    if "\0" in user or "\0" in password.reveal():
+        raise UnsendableArgument("A name or password holds a NUL, which no sign-in can carry.")
+    response = encode_plain(user, password)
+    if initial:
+        parts: tuple[Part, ...] = (b" PLAIN ", Argument(response, secret=True))
+        return Command("AUTHENTICATE", parts, handshake="AUTHENTICATE")
+    return Command("AUTHENTICATE", (b" PLAIN",), handshake="AUTHENTICATE", reply=response)
+
+
+def id_(name: str, version: str) -> Command:
+    """ID (RFC 2971 §3.1): tells the server who we are; some servers let nobody in without it."""
+    fields = (b' ("name" ', text_argument(name), b' "version" ', text_argument(version), b")")
+    return Command("ID", fields)
+
+
+def namespace() -> Command:
+    """NAMESPACE (RFC 2342 §5)."""
+    return Command("NAMESPACE")
+
+
+def enable(names: Iterable[str]) -> Command:
+    """ENABLE (RFC 5161 §3.1)."""
+    return Command("ENABLE", (_words(names),))
+
+
+def list_mailboxes(pattern: str = "*", special_use: bool = False) -> Command:
+    """LIST. `special_use` asks for the attributes where the server does not give them anyway (RFC 6154 §5.2)."""
+    suffix = b" RETURN (SPECIAL-USE)" if special_use else b""
+    return Command("LIST", (b' "" ', Mailbox(pattern), suffix))
+
+
+def examine(mailbox: MailboxArgument, condstore: bool = False) -> Command:
+    """EXAMINE: opens a mailbox without changing anything in it (RFC 3501 §6.3.2)."""
+    return Command("EXAMINE", (b" ", Mailbox(mailbox), b" (CONDSTORE)" if condstore else b""))
+
+
+def select(mailbox: MailboxArgument, condstore: bool = False) -> Command:
+    """SELECT, for carrying out intents alone."""
+    return Command("SELECT", (b" ", Mailbox(mailbox), b" (CONDSTORE)" if condstore else b""))
+
+
+def status(mailbox: MailboxArgument, items: Iterable[str]) -> Command:
+    """STATUS; not to be asked of the selected mailbox (RFC 3501 §6.3.10)."""
+    return Command("STATUS", (b" ", Mailbox(mailbox), b" (" + _words(items).lstrip() + b")"))
+
+
+def list_messages(first_uid: int, last_uid: int | None, emailid: bool = False, gmail: bool = False) -> Command:
+    """UID FETCH of what a listing needs: UID, RFC822.SIZE, INTERNALDATE, and the provider's identity where it has one.
+
+    With `last_uid` None it goes to `*`, and then the last message always answers, even one below `first_uid`
+    (RFC 3501 §6.4.8). Answers come as `FetchedRows` and `Fetched`.
+    """
+    last = b"*" if last_uid is None else _number(last_uid, MAX_U32)
+    extra = (b" EMAILID" if emailid else b"") + (b" X-GM-MSGID" if gmail else b"")
+    uids = _number(first_uid, MAX_U32)
+    return Command("UID FETCH", (b" %b:%b (UID RFC822.SIZE INTERNALDATE%b)" % (uids, last, extra),))
+
+
+def fetch_body(uids: UidSet, offset: int | None = None, length: int | None = None, section: str = "") -> Command:
+    """UID FETCH of BODY.PEEK[section], whole or `length` octets from `offset` on; never sets `\\Seen`.
+
+    A range past the end answers with what there is, or nothing (RFC 3501 §6.4.5). Give both of a range, or neither.
+    """
+    if not _SECTION.fullmatch(section):
+        raise UnsendableArgument("A section of a message is named wrongly.")
+    item = b"BODY.PEEK[%b]" % section.encode("ascii")
+    if offset is not None and length is not None:
+        item += b"<%b.%b>" % (_number(offset, MAX_U63, least=0), _number(length, MAX_U63))
+    return Command("UID FETCH", (b" ", _set(uids), b" (UID ", item, b")"))
+
+
+def fetch_envelope_facts(uids: UidSet) -> Command:
+    """UID FETCH of what an intent is checked against: size, flags, and `sections["HEADER.FIELDS (MESSAGE-ID)"]`."""
+    items = b" (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
+    return Command("UID FETCH", (b" ", _set(uids), items))
+
+
+def store(uids: UidSet, sign: Literal["+", "-"], flags: Iterable[str], silent: bool = True) -> Command:
+    """UID STORE: adds or removes flags. `silent` spares the answers."""
+    verb = sign.encode("ascii") + (b"FLAGS.SILENT (" if silent else b"FLAGS (")
+    return Command("UID STORE", (b" ", _set(uids), b" ", verb, b" ".join(_flag(flag) for flag in flags), b")"))
+
+
+def search_all(esearch: bool) -> Command:
+    """UID SEARCH ALL; with ESEARCH (RFC 4731 §3.1) the answer is a compact set with its count."""
+    return Command("UID SEARCH", (b" RETURN (ALL COUNT) ALL" if esearch else b" ALL",))
+
+
+def search(criteria: Sequence[str | bytes | UidSet], esearch: bool = False) -> Command:
+    """UID SEARCH. A `str` is a keyword, date, number or parenthesis of SEARCH itself; `bytes` is a string to look for.
+
+    A `UidSet` stands for itself, as behind `"UID"`. 8-bit strings are announced as UTF-8.
+    """
+    eight_bit = any(isinstance(word, bytes) and not word.isascii() for word in criteria)
+    parts: list[Part] = [b" RETURN (ALL COUNT)" if esearch else b"", b" CHARSET UTF-8" if eight_bit else b""]
+    for word in criteria:
+        parts += (b" ", _criterion(word))
+    return Command("UID SEARCH", tuple(parts))
+
+
+def expunge(uids: UidSet) -> Command:
+    """UID EXPUNGE: removes those of `uids` that are `\\Deleted`, nothing else. Needs UIDPLUS (RFC 4315 §2.1)."""
+    return Command("UID EXPUNGE", (b" ", _set(uids)))
+
+
+def plain_expunge() -> Command:
+    """EXPUNGE: removes everything `\\Deleted`, whoever marked it."""
+    return Command("EXPUNGE")
+
+
+def move(uids: UidSet, mailbox: MailboxArgument) -> Command:
+    """UID MOVE (RFC 6851 §3.2). COPYUID may come in an untagged OK as well as in the tagged one."""
+    return Command("UID MOVE", (b" ", _set(uids), b" ", Mailbox(mailbox)))
+
+
+def copy(uids: UidSet, mailbox: MailboxArgument) -> Command:
+    """UID COPY."""
+    return Command("UID COPY", (b" ", _set(uids), b" ", Mailbox(mailbox)))
+
+
+def idle() -> Command:
+    """IDLE (RFC 2177 §3). `ImapConnection.end_idle()` ends it; until then nothing else may be sent."""
+    return Command("IDLE", handshake="IDLE")
+
+
+def noop() -> Command:
+    """NOOP."""
+    return Command("NOOP")
+
+
+def logout() -> Command:
+    """LOGOUT. The server says BYE, then its tagged OK, then closes."""
+    return Command("LOGOUT")
+
+
+def _words(words: Iterable[str]) -> bytes:
+    text = ""
+    for word in words:
+        if not _WORD.fullmatch(word):
+            raise UnsendableArgument("A word of a command is not an IMAP atom.")
+        text += f" {word}"
+    if not text:
+        raise UnsendableArgument("A command needs at least one word here.")
+    return text.encode("ascii")
+
+
+def _flag(flag: str) -> bytes:
+    return flag[: flag.startswith("\\")].encode("ascii") + _words([flag.removeprefix("\\")]).lstrip()
+
+
+def _number(number: int, most: int, least: int = 1) -> bytes:
+    if not least <= number <= most:
+        raise UnsendableArgument("A number is out of the range that IMAP has for it.")
+    return b"%d" % number
+
+
+def _set(uids: UidSet) -> bytes:
+    if not uids:
+        raise UnsendableArgument("A command needs at least one message.")
+    return uids.text().encode("ascii")
+
+
+def _criterion(word: str | bytes | UidSet) -> Part:
+    if isinstance(word, bytes):
+        return Argument(word)
+    if isinstance(word, UidSet):
+        return _set(word)
+    if not _CRITERION.fullmatch(word):
+        raise UnsendableArgument("A search key is not one word of IMAP's SEARCH.")
+    return word.encode("ascii")
