@@ -1,0 +1,16 @@
+"""Fixtures every test may use. A part that is not installed is skipped by name, and pytest's summary lists it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.dovecot import Dovecot, dovecot_missing
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    """Give one running Dovecot for the whole run: let each test module use a mailbox or user of its own."""
+    if missing := dovecot_missing():
+        pytest.skip(missing)
+    with Dovecot(users={f"user{n}": f"secret {n}" for n in range(40)} | {"anna": "anna secret"}) as server:
+        yield server

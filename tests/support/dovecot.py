@@ -1,0 +1,253 @@
+"""A private Dovecot on loopback: the reference upstream, and a reference POP3 server to compare with.
+
+It runs without syslog, under a directory of its own in /tmp (its mail processes drop to another user, so
+that directory must be open to it, which pytest's own is not), and is ended with everything in it.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from tests.support import imap_reference
+from tests.support.certificates import make_certificate
+from tests.support.ports import answers, free_ports, wait_until
+
+MAIL_UID = 50_000
+"""Owner of the mail when root starts it: Dovecot refuses to serve mail as root."""
+
+USERS = {"anna": "anna secret", "ben": "ben-secret"}
+
+CONFIG = """\
+base_dir = {root}/run
+state_dir = {root}/state
+instance_name = popbridge-tests
+log_path = {root}/dovecot.log
+protocols = imap pop3
+listen = {host}
+ssl = yes
+ssl_cert = <{root}/tls.crt
+ssl_key = <{root}/tls.key
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_failure_delay = 0
+auth_cache_size = 0
+default_internal_user = {internal_user}
+default_internal_group = {internal_group}
+default_login_user = {login_user}
+first_valid_uid = 1
+first_valid_gid = 0
+mail_location = {mail_location}
+mail_max_userip_connections = 1000
+mmap_disable = no
+mail_fsync = never
+imap_idle_notify_interval = 1 mins
+mailbox_list_index = yes
+{extra}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {root}/users
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={root}/home/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Archive {{
+    auto = create
+    special_use = \\Archive
+  }}
+  mailbox Junk {{
+    auto = create
+    special_use = \\Junk
+  }}
+  mailbox Trash {{
+    auto = create
+    special_use = \\Trash
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s}
+    ssl = yes
+  }}
+}}
+"""
+
+
+def dovecot_missing() -> str:
+    """Say why no Dovecot can be started here, or give an empty text."""
+    if _binary() is None:
+        return "Dovecot is not installed (Debian: dovecot-imapd dovecot-pop3d)"
+    version = subprocess.run([str(_binary()), "--version"], capture_output=True, text=True, check=False).stdout.split()
+    if not version or not version[0].startswith("2.3."):
+        return f"Dovecot {version[0] if version else '?'} has another config format than the 2.3 that the tests write"
+    return ""
+
+
+def _binary() -> str | None:
+    return shutil.which("dovecot", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+
+
+class Dovecot:
+    """`with Dovecot() as d:` a running server. All ports are on `host`; `users` maps names to passwords.
+
+    `ca_file` is what a client must trust for `localhost` and 127.0.0.1. `storage` is how mail is kept;
+    `extra` is further text for the config, such as `imap_capability = …`.
+    """
+
+    def __init__(
+        self, storage: Literal["sdbox", "maildir"] = "sdbox", users: Mapping[str, str] = USERS, extra: str = ""
+    ) -> None:
+        self.host = "127.0.0.1"
+        self.users = dict(users)
+        self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port = free_ports(4)
+        self.root = Path(tempfile.mkdtemp(prefix="popbridge-dovecot-", dir="/tmp"))
+        self.ca_file = self.root / "ca.pem"
+        self.config = self.root / "dovecot.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._prepare(f"{storage}:~/mail", extra)
+
+    def _prepare(self, mail_location: str, extra: str) -> None:
+        as_root = os.geteuid() == 0
+        me, group = str(os.geteuid()), str(os.getegid())
+        self.root.chmod(0o755)
+        make_certificate(self.root)
+        home = self.root / "home"
+        home.mkdir()
+        uid, gid = (MAIL_UID, MAIL_UID) if as_root else (os.geteuid(), os.getegid())
+        if as_root:
+            os.chown(home, uid, gid)
+        (self.root / "users").write_text("".join(f"{name}:{word}\n" for name, word in self.users.items()))
+        self.config.write_text(
+            CONFIG.format(
+                root=self.root,
+                host=self.host,
+                imap=self.imap_port,
+                imaps=self.imaps_port,
+                pop3=self.pop3_port,
+                pop3s=self.pop3s_port,
+                internal_user="dovecot" if as_root else f"#{me}",
+                internal_group="dovecot" if as_root else f"#{group}",
+                login_user="dovenull" if as_root else f"#{me}",
+                mail_location=mail_location,
+                extra=extra,
+                uid=uid,
+                gid=gid,
+            )
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    @property
+    def log(self) -> str:
+        """Give what Dovecot wrote to its log so far."""
+        path = self.root / "dovecot.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start(self) -> None:
+        """Start, and return once all ports answer. Output goes to files: with a pipe its start would hang."""
+        with (self.root / "stdout").open("ab") as out:
+            self._process = subprocess.Popen(
+                [str(_binary()), "-F", "-c", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        try:
+            wait_until(self._ready, 30, "Dovecot's ports")
+        except TimeoutError as late:
+            self.kill()
+            raise RuntimeError(f"Dovecot did not start:\n{self.log}{(self.root / 'stdout').read_text()}") from late
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"Dovecot ended:\n{self.log}{(self.root / 'stdout').read_text()}")
+        return all(answers(port) for port in (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port))
+
+    def stop(self) -> None:
+        """End it in order, with every connection; nothing happens when it is not running."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the whole server at once, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, sign: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        # Its processes share one session of ours: no login or mail process outlives its master.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+
+    def restart(self) -> None:
+        """Stop and start again, on the same ports with the same mail."""
+        self.stop()
+        self.start()
+
+    def append(
+        self, user: str, mailbox: str, octets: bytes, flags: tuple[str, ...] = (), date: str | None = None
+    ) -> int:
+        """Append one message exactly as given and return its UID. `date` is an IMAP date-time, unquoted."""
+        with self.client(user) as imap:
+            return imap_reference.append(imap, mailbox, octets, flags, date)
+
+    def fetch_all(self, user: str, mailbox: str = "INBOX") -> dict[int, bytes]:
+        """Give every message of the mailbox by UID, as `BODY.PEEK[]` tells it to a reference client."""
+        with self.client(user) as imap:
+            return imap_reference.fetch_all(imap, mailbox)
+
+    def flags(self, user: str, mailbox: str = "INBOX") -> dict[int, frozenset[str]]:
+        """Give every message's flags by UID, without `\\Recent`."""
+        with self.client(user) as imap:
+            return imap_reference.flags(imap, mailbox)
+
+    def expunge(self, user: str, mailbox: str, uid: int) -> None:
+        """Remove one message, as another client of the account would."""
+        with self.client(user) as imap:
+            imap_reference.expunge(imap, mailbox, uid)
+
+    @contextlib.contextmanager
+    def client(self, user: str) -> Iterator[imap_reference.Imap]:
+        """Give a signed-in imaplib connection, for what the methods above do not do."""
+        with imap_reference.signed_in(self.host, self.imap_port, user, self.users[user]) as imap:
+            yield imap

@@ -1,0 +1,79 @@
+"""A reference IMAP client: the standard library's, kept from mending what it is given."""
+
+import contextlib
+import imaplib
+import re
+from collections.abc import Iterator
+
+Imap = imaplib.IMAP4
+
+_UID = re.compile(rb"UID (\d+)")
+_FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
+_APPENDUID = re.compile(rb"APPENDUID \d+ (\d+)")
+
+
+@contextlib.contextmanager
+def signed_in(host: str, port: int, user: str, password: str) -> Iterator[Imap]:
+    """Give a connection that is logged in, and log it out."""
+    imap = imaplib.IMAP4(host, port, timeout=60)
+    try:
+        imap.login(user, password)
+        yield imap
+    finally:
+        with contextlib.suppress(imaplib.IMAP4.error, OSError):
+            imap.logout()
+
+
+def _done(result: tuple[str, list[object]]) -> list[object]:
+    kind, data = result
+    assert kind == "OK", (kind, data)
+    return data
+
+
+def append(imap: Imap, mailbox: str, octets: bytes, flags: tuple[str, ...] = (), date: str | None = None) -> int:
+    """Append `octets` as they are and return the UID. imaplib's own `append` would rewrite line ends."""
+    words = [f'"{mailbox}"', f"({' '.join(flags)})"] + ([f'"{date}"'] if date else [])
+    imap.literal = octets  # type: ignore[assignment]  # typeshed says text; it is octets on the wire
+    data = _done(imap._simple_command("APPEND", *words))
+    found = _APPENDUID.search(b" ".join(part for part in data if isinstance(part, bytes)))
+    return int(found.group(1)) if found else 0
+
+
+def _select(imap: Imap, mailbox: str, readonly: bool) -> int:
+    data = _done(imap.select(f'"{mailbox}"', readonly))  # type: ignore[arg-type]
+    assert isinstance(data[0], bytes)
+    return int(data[0])
+
+
+def fetch_all(imap: Imap, mailbox: str) -> dict[int, bytes]:
+    """Give the mailbox's messages by UID."""
+    if not _select(imap, mailbox, readonly=True):
+        return {}
+    found: dict[int, bytes] = {}
+    for part in imap.uid("FETCH", "1:*", "(UID BODY.PEEK[])")[1]:
+        if isinstance(part, tuple):
+            uid = _UID.search(part[0])
+            assert uid is not None, part[0]
+            found[int(uid.group(1))] = part[1]
+    return found
+
+
+def flags(imap: Imap, mailbox: str) -> dict[int, frozenset[str]]:
+    """Give the mailbox's flags by UID, without `\\Recent`."""
+    if not _select(imap, mailbox, readonly=True):
+        return {}
+    found: dict[int, frozenset[str]] = {}
+    for line in imap.uid("FETCH", "1:*", "(UID FLAGS)")[1]:
+        assert isinstance(line, bytes)
+        uid, names = _UID.search(line), _FLAGS.search(line)
+        assert uid is not None
+        assert names is not None
+        found[int(uid.group(1))] = frozenset(names.group(1).decode().split()) - {"\\Recent"}
+    return found
+
+
+def expunge(imap: Imap, mailbox: str, uid: int) -> None:
+    """Remove one message for good."""
+    _select(imap, mailbox, readonly=False)
+    _done(imap.uid("STORE", str(uid), "+FLAGS.SILENT", "(\\Deleted)"))
+    _done(imap.uid("EXPUNGE", str(uid)))
