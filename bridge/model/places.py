@@ -68,6 +68,7 @@ class ListingChange:
 
     `replaced` forgets every location of the mailbox under another UIDVALIDITY. `state` is None while
     more of the listing is to come; the mailbox counts as listed once a change with a state is committed.
+    A listing that was whole is forgotten no sooner than that, so that a crash between leaves it to be shown.
     """
 
     key: MailboxKey

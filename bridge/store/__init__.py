@@ -1,6 +1,7 @@
 """State in SQLite: the only room with SQL."""
 
-from bridge.store.store import Store, StoredMailbox, open_store, read_offline
-from bridge.store.writer import in_thread, inline
+from bridge.store.lifetime import open_store, read_offline
+from bridge.store.store import Store, StoredMailbox
+from bridge.store.writer import Runner, in_thread, inline
 
-__all__ = ["Store", "StoredMailbox", "in_thread", "inline", "open_store", "read_offline"]
+__all__ = ["Runner", "Store", "StoredMailbox", "in_thread", "inline", "open_store", "read_offline"]

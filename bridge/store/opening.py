@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from bridge.model.failures import StoreLocked, StoreMissing, StoreNewer, StoreUnavailable
+from bridge.store.failing import unavailable
 from bridge.store.schema import VERSION, migrations
 from bridge.telemetry import instant
 
@@ -17,58 +18,120 @@ DATABASE = "popbridge.sqlite3"
 LOCK = "popbridge.lock"
 MARKER = "popbridge.state"
 
+BUSY_SECONDS = 5.0
+"""How long SQLite waits for a program that is none of ours, say someone's `sqlite3`, to let go of the file."""
 
-@contextmanager
-def state_lock(state_dir: Path) -> Iterator[None]:
-    """Hold the state directory alone for the block. Raises `StoreLocked`."""
+WAL_OCTETS = 64 * 1024 * 1024
+"""What the write-ahead log is cut back to after a checkpoint: a first listing of 100,000 messages fits."""
+
+_MARK = (
+    b"popbridge has kept state in this directory. Do not delete this file: it tells when popbridge.sqlite3 is lost.\n"
+)
+
+
+def take_lock(state_dir: Path) -> int:
+    """Lock the state directory, made when missing; gives the descriptor that holds the lock until it is closed.
+
+    Raises `StoreLocked`, which names the process that has it, or `StoreUnavailable`.
+    """
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not state_dir.exists():
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            state_dir.chmod(0o700)
+        lock = _private(state_dir / LOCK)
     except OSError as failure:
         raise StoreUnavailable(f"the state directory {state_dir} cannot be used: {failure.strerror}") from failure
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as failure:
-            holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise StoreLocked(f"{state_dir} is held by another popbridge, process {holder}") from failure
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(lock, 0)
         os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-        yield
+    except BlockingIOError as failure:
+        holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise StoreLocked(f"{state_dir} is held by another popbridge, process {holder}") from failure
+    except OSError as failure:
+        os.close(lock)
+        raise StoreUnavailable(f"{state_dir / LOCK} cannot be used: {failure.strerror}") from failure
+    return lock
+
+
+def open_database(state_dir: Path, *, new_state: bool) -> sqlite3.Connection:
+    """Open and migrate the database, in driver autocommit; the caller holds the lock.
+
+    With `new_state` a lost database is begun anew; one that is there is never touched by it. Raises `StoreMissing`,
+    `StoreNewer` or `StoreUnavailable`; what was there is then as it was.
+    """
+    path, marker = state_dir / DATABASE, state_dir / MARKER
+    try:
+        lost = marker.exists() and not new_state
+        if lost and not (path.exists() and path.stat().st_size):
+            raise _missing(path)
+        os.close(_private(path))
+        _keep_private(path)
+        connection = _prepared(path, lost)
+    except sqlite3.Error as failure:
+        raise unavailable(failure, path) from failure
+    except OSError as failure:
+        raise StoreUnavailable(f"{path} cannot be opened for writing: {failure.strerror}") from failure
+    try:
+        _write_marker(marker)
+    except OSError as failure:
+        connection.close()
+        raise StoreUnavailable(f"{marker} cannot be written: {failure.strerror}") from failure
+    return connection
+
+
+def open_reader(state_dir: Path) -> sqlite3.Connection:
+    """Open a connection that only reads and never checkpoints: two that write can damage the log of an old SQLite."""
+    path = state_dir / DATABASE
+    try:
+        connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    except sqlite3.Error as failure:
+        raise unavailable(failure, path) from failure
+    return connection
+
+
+@contextmanager
+def reading(state_dir: Path) -> Iterator[sqlite3.Connection]:
+    """Read the database without a daemon, under the lock.
+
+    Raises `StoreLocked` when the daemon runs, `StoreMissing`, `StoreNewer`, or `StoreUnavailable`.
+    """
+    path = state_dir / DATABASE
+    if not path.exists():
+        if (state_dir / MARKER).exists():
+            raise _missing(path)
+        raise StoreUnavailable(f"there is no database in {state_dir}: popbridge has not run with it yet")
+    lock = take_lock(state_dir)
+    try:
+        _keep_private(path)
+        with closing(open_reader(state_dir)) as connection:
+            if _version(connection, path) < VERSION:
+                raise StoreUnavailable(f"{path} is older than this popbridge: start the daemon once to bring it up")
+            yield connection
+    except sqlite3.Error as failure:
+        raise unavailable(failure, path) from failure
     finally:
         os.close(lock)
 
 
-def open_database(state_dir: Path, *, new_state: bool) -> sqlite3.Connection:
-    """Open and migrate the database; the caller holds the lock. Raises the `StoreError` that fits."""
-    path, marker = state_dir / DATABASE, state_dir / MARKER
-    if not path.exists() and marker.exists() and not new_state:
-        raise StoreMissing(
-            f"{path} is gone, but there was state here before: restore it from a backup, or start empty with --new-state"
-        )
+def _prepared(path: Path, lost: bool) -> sqlite3.Connection:
+    # sqlite-utils needs the driver's default isolation for its transactions; the writer begins its own.
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        path.chmod(0o600)
-        connection = _prepared(path)
-        os.close(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except (sqlite3.Error, OSError) as failure:
-        raise StoreUnavailable(f"{path} cannot be opened: {failure}; if it is damaged, restore a backup") from failure
-    return connection
-
-
-def _prepared(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
-    try:
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > VERSION:
-            raise StoreNewer(f"{path} has schema {found}, this popbridge knows {VERSION}: use the newer popbridge")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
+        found = _version(connection, path)
+        if lost and not found:
+            raise _missing(path)
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise StoreUnavailable(f"{path} is on a file system where SQLite cannot keep a write-ahead log")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS}")
         if found < VERSION:
-            migrations.apply(Database(connection))
-            connection.execute(f"PRAGMA user_version={VERSION}")
-            connection.commit()
+            migrations.apply(Database(connection, execute_plugins=False))
             instant("store.migrated")
     except BaseException:
         connection.close()
@@ -77,16 +140,55 @@ def _prepared(path: Path) -> sqlite3.Connection:
     return connection
 
 
-@contextmanager
-def reading(state_dir: Path) -> Iterator[sqlite3.Connection]:
-    """Read the database without a daemon, under the lock. Raises `StoreLocked` or `StoreUnavailable`."""
-    path = state_dir / DATABASE
-    if not path.exists():
-        raise StoreUnavailable(f"there is no database in {state_dir} yet: nothing has run here")
-    with state_lock(state_dir):
-        try:
-            with closing(sqlite3.connect(path)) as connection:
-                connection.execute("PRAGMA query_only=1")
-                yield connection
-        except sqlite3.Error as failure:
-            raise StoreUnavailable(f"{path} cannot be read: {failure}") from failure
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Give the database's schema, 0 for an empty one. Raises `StoreNewer`."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise StoreNewer(
+            f"{path} has schema {found} and this popbridge knows schemas up to {VERSION}: use the newer popbridge"
+        )
+    return found
+
+
+def _missing(path: Path) -> StoreMissing:
+    return StoreMissing(
+        f"{path} is gone, but there was state here before: restore a backup, or start empty with --new-state"
+    )
+
+
+def _private(path: Path) -> int:
+    """Open a file for reading and writing, made when missing, for its owner alone whatever the umask."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    except PermissionError:
+        # Someone else's file that we may write: an admin's choice, and not ours to change.
+        return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _keep_private(path: Path) -> None:
+    """Close log and shared memory to others, should they be left from a copy; new ones take the database's mode."""
+    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        if name.exists():
+            os.close(_private(name))
+
+
+def _write_marker(marker: Path) -> None:
+    """Write the marker once the database is there, and see both names on the disk."""
+    if marker.exists():
+        return
+    descriptor = _private(marker)
+    try:
+        os.write(descriptor, _MARK)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    directory = os.open(marker.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,30 @@
+"""The rows that stand for configured and upstream names."""
+
+import sqlite3
+
+from bridge.model.places import MailboxKey
+
+
+def account_row(db: sqlite3.Connection, name: str) -> int:
+    """Give an account's row, made when it is new."""
+    db.execute("INSERT INTO accounts(name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+    return int(db.execute("SELECT id FROM accounts WHERE name = ?", (name,)).fetchone()[0])
+
+
+def device_row(db: sqlite3.Connection, name: str) -> int:
+    """Give a device's row, made when it is new."""
+    db.execute("INSERT INTO devices(name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+    return int(db.execute("SELECT id FROM devices WHERE name = ?", (name,)).fetchone()[0])
+
+
+def mailbox_row(db: sqlite3.Connection, key: MailboxKey) -> int:
+    """Give a mailbox's row, made when it is new."""
+    account = account_row(db, key.account)
+    db.execute("INSERT INTO mailboxes(account, name) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, key.mailbox))
+    found = db.execute("SELECT id FROM mailboxes WHERE account = ? AND name = ?", (account, key.mailbox))
+    return int(found.fetchone()[0])
+
+
+def for_people(text: str) -> str:
+    """Give text that SQLite can hold: octets of a server that are no UTF-8 are written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
