@@ -10,13 +10,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from tests.support import imap_reference
 from tests.support.certificates import make_certificate
+from tests.support.imap_reference import ReferenceUpstream
 from tests.support.ports import answers, free_ports, wait_until
 
 MAIL_UID = 50_000
@@ -114,7 +114,7 @@ def _binary() -> str | None:
     return shutil.which("dovecot", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
 
 
-class Dovecot:
+class Dovecot(ReferenceUpstream):
     """`with Dovecot() as d:` a running server. All ports are on `host`; `users` maps names to passwords.
 
     `ca_file` is what a client must trust for `localhost` and 127.0.0.1. `storage` is how mail is kept;
@@ -124,7 +124,6 @@ class Dovecot:
     def __init__(
         self, storage: Literal["sdbox", "maildir"] = "sdbox", users: Mapping[str, str] = USERS, extra: str = ""
     ) -> None:
-        self.host = "127.0.0.1"
         self.users = dict(users)
         self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port = free_ports(4)
         self.root = Path(tempfile.mkdtemp(prefix="popbridge-dovecot-", dir="/tmp"))
@@ -223,31 +222,3 @@ class Dovecot:
         """Stop and start again, on the same ports with the same mail."""
         self.stop()
         self.start()
-
-    def append(
-        self, user: str, mailbox: str, octets: bytes, flags: tuple[str, ...] = (), date: str | None = None
-    ) -> int:
-        """Append one message exactly as given and return its UID. `date` is an IMAP date-time, unquoted."""
-        with self.client(user) as imap:
-            return imap_reference.append(imap, mailbox, octets, flags, date)
-
-    def fetch_all(self, user: str, mailbox: str = "INBOX") -> dict[int, bytes]:
-        """Give every message of the mailbox by UID, as `BODY.PEEK[]` tells it to a reference client."""
-        with self.client(user) as imap:
-            return imap_reference.fetch_all(imap, mailbox)
-
-    def flags(self, user: str, mailbox: str = "INBOX") -> dict[int, frozenset[str]]:
-        """Give every message's flags by UID, without `\\Recent`."""
-        with self.client(user) as imap:
-            return imap_reference.flags(imap, mailbox)
-
-    def expunge(self, user: str, mailbox: str, uid: int) -> None:
-        """Remove one message, as another client of the account would."""
-        with self.client(user) as imap:
-            imap_reference.expunge(imap, mailbox, uid)
-
-    @contextlib.contextmanager
-    def client(self, user: str) -> Iterator[imap_reference.Imap]:
-        """Give a signed-in imaplib connection, for what the methods above do not do."""
-        with imap_reference.signed_in(self.host, self.imap_port, user, self.users[user]) as imap:
-            yield imap

@@ -3,7 +3,7 @@
 import contextlib
 import imaplib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 Imap = imaplib.IMAP4
 
@@ -77,3 +77,47 @@ def expunge(imap: Imap, mailbox: str, uid: int) -> None:
     _select(imap, mailbox, readonly=False)
     _done(imap.uid("STORE", str(uid), "+FLAGS.SILENT", "(\\Deleted)"))
     _done(imap.uid("EXPUNGE", str(uid)))
+
+
+class ReferenceUpstream:
+    """An IMAP server that a test started, with what a test does to its mailboxes.
+
+    `users` maps names to passwords; plain IMAP is on `host` and `imap_port`.
+    """
+
+    host = "127.0.0.1"
+    imap_port: int
+    users: dict[str, str]
+
+    @contextlib.contextmanager
+    def client(self, user: str) -> Iterator[Imap]:
+        """Give a signed-in imaplib connection, for what the methods below do not do."""
+        with signed_in(self.host, self.imap_port, user, self.users[user]) as imap:
+            yield imap
+
+    def append(
+        self, user: str, mailbox: str, octets: bytes, flags: tuple[str, ...] = (), date: str | None = None
+    ) -> int:
+        """Append one message exactly as given and return its UID. `date` is an IMAP date-time, unquoted."""
+        with self.client(user) as imap:
+            return append(imap, mailbox, octets, flags, date)
+
+    def append_all(self, user: str, messages: Iterable[bytes], mailbox: str = "INBOX") -> list[int]:
+        """Append many messages over one connection and return their UIDs."""
+        with self.client(user) as imap:
+            return [append(imap, mailbox, octets) for octets in messages]
+
+    def fetch_all(self, user: str, mailbox: str = "INBOX") -> dict[int, bytes]:
+        """Give every message of the mailbox by UID, as `BODY.PEEK[]` tells it to a reference client."""
+        with self.client(user) as imap:
+            return fetch_all(imap, mailbox)
+
+    def flags(self, user: str, mailbox: str = "INBOX") -> dict[int, frozenset[str]]:
+        """Give every message's flags by UID, without `\\Recent`."""
+        with self.client(user) as imap:
+            return flags(imap, mailbox)
+
+    def expunge(self, user: str, mailbox: str, uid: int) -> None:
+        """Remove one message, as another client of the account would."""
+        with self.client(user) as imap:
+            expunge(imap, mailbox, uid)
