@@ -1,11 +1,104 @@
+# Everything here sets up what it needs on a machine with make, git and Python 3.11+ with its venv module.
+# `make` alone lists the targets.
+
 SHELL := /bin/sh
-PYTHON ?= python3
-.PHONY: install test check
-install: .venv/ready
-.venv/ready: pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install -q -e '.[test,check]'
-	touch $@
-test: install
-	.venv/bin/python -m pytest
-check: test
+.DEFAULT_GOAL := help
+
+# Under `env -i` there is neither; a TMPDIR that is not there would stop pip.
+export PATH := $(if $(PATH),$(PATH),/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
+export HOME := $(if $(HOME),$(HOME),$(or $(shell getent passwd "$$(id -u)" | cut -d: -f6),/tmp))
+export TMPDIR := $(if $(wildcard $(TMPDIR)/.),$(TMPDIR),/tmp)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+# The newest Python that popbridge is tested with, else a newer one; or say which: `make test PYTHON=python3.12`.
+USABLE := import sys, ensurepip, venv, ssl, sqlite3; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11 3.15 3.14 3,$(shell \
+	p=$$(command -v python$v) && "$$p" -c '$(USABLE)' 2>/dev/null && echo "$$p")))
+PYTHON311 ?= $(shell p=$$(command -v python3.11) && "$$p" -c '$(USABLE)' 2>/dev/null && echo "$$p")
+
+BIN := .venv/bin
+ROUNDS ?= 200
+N ?= 100000
+ARGS ?=
+
+.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz systemd packages clean
+
+help:
+	@echo 'make install             .venv with popbridge in it'
+	@echo 'make demo [ARGS=--once]  an upstream with mail, the bridge, and a device to try it with, on this machine'
+	@echo 'make test [ARGS=...]     the tests, with Dovecot and mail clients where they are installed'
+	@echo 'make check               what CI runs: lint, types, tests, fuzz, the wheel, the unit'
+	@echo 'make lint                ruff and mypy --strict (make format lets ruff write)'
+	@echo 'make check-typing        the second lane of types: trio-typing and its mypy, on Python 3.11'
+	@echo 'make check-wheel         tests against the installed wheel, with the source gone'
+	@echo 'make fuzz N=1000000      seeded junk for each parser'
+	@echo 'make crash ROUNDS=200    SIGKILL at every instant, then a look at the state'
+	@echo 'make systemd             the real unit in a container (root, debootstrap, systemd-nspawn)'
+	@echo 'make clean               forget all that was set up'
+
+# --- setting up
+
+# $(call pip,VENV,ARGUMENTS): pip's progress, one line a package; its failure is ours.
+define pip
+	@rm -f $(1)/failed
+	@{ $(1)/bin/python -m pip install --progress-bar off $(2) || touch $(1)/failed; } | sed -n 's/^Collecting /   /p'
+	@test ! -e $(1)/failed || { echo 'pip could not install $(2): see above.' >&2; exit 1; }
+endef
+
+install: .venv/installed
+
+.venv/bin/python:
+	@test -n '$(PYTHON)' || { echo 'popbridge needs Python 3.11 or newer with its venv module' \
+		'(on Debian: apt-get install python3-venv).' >&2; exit 1; }
+	@echo '== making .venv with $(PYTHON)'
+	@rm -rf .venv && '$(PYTHON)' -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	@echo '== installing popbridge into .venv'
+	$(call pip,.venv,-e .)
+	@touch $@
+
+.venv/tested: pyproject.toml | .venv/bin/python
+	@echo '== installing popbridge and what its tests need into .venv'
+	$(call pip,.venv,-e '.[test,check]')
+	@touch $@ .venv/installed
+
+packages:
+	@sh .ci/debian-packages.sh dovecot-imapd dovecot-pop3d curl fetchmail mpop getmail6
+
+# --- running
+
+demo: .venv/installed
+	@$(BIN)/popbridge demo $(ARGS)
+
+test: .venv/tested packages
+	$(BIN)/python -m pytest $(ARGS)
+
+# --- what CI runs
+
+check: lint check-typing test fuzz check-wheel systemd
+
+lint: .venv/tested
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/tested
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+check-typing:
+	@if test -n '$(PYTHON311)'; then $(MAKE) --no-print-directory .venv-typing/installed && \
+		echo '== mypy 1.10.1 with trio_typing.plugin' && \
+		.venv-typing/bin/mypy --config-file mypy-trio-typing.ini; \
+	else echo '== skipped: the trio-typing lane needs python3.11' >&2; fi
+
+.venv-typing/installed: pyproject.toml
+	@echo '== installing the trio-typing lane into .venv-typing'
+	@rm -rf .venv-typing && '$(PYTHON311)' -m venv .venv-typing
+	$(call pip,.venv-typing,-e '.[typing]')
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-typing build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
