@@ -43,7 +43,7 @@ help:
 define pip
 	@rm -f $(1)/failed
 	@{ $(1)/bin/python -m pip install --progress-bar off $(2) || touch $(1)/failed; } | sed -n 's/^Collecting /   /p'
-	@test ! -e $(1)/failed || { echo 'pip could not install $(2): see above.' >&2; exit 1; }
+	@test ! -e $(1)/failed || { echo "pip could not install $(2): see above." >&2; exit 1; }
 endef
 
 install: .venv/installed
