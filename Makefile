@@ -21,6 +21,7 @@ BIN := .venv/bin
 ROUNDS ?= 200
 N ?= 100000
 ARGS ?=
+EXTRAS := test,check
 
 .PHONY: help install demo test check lint format check-typing check-wheel crash fuzz systemd packages clean
 
@@ -61,7 +62,7 @@ install: .venv/installed
 
 .venv/tested: pyproject.toml | .venv/bin/python
 	@echo '== installing popbridge and what its tests need into .venv'
-	$(call pip,.venv,-e '.[test,check]')
+	$(call pip,.venv,-e '.[$(EXTRAS)]')
 	@touch $@ .venv/installed
 
 packages:
