@@ -19,6 +19,7 @@ _DEVICES = """
 SELECT d.id, d.name,
   (SELECT count(*) FROM hides WHERE device = d.id) AS hidden,
   (SELECT count(*) FROM receipts WHERE device = d.id AND sent_at IS NOT NULL) AS receipts,
+  (SELECT count(*) FROM receipts WHERE device = d.id AND acknowledged_at IS NOT NULL) AS acknowledged,
   (SELECT count(*) FROM intents WHERE device = d.id AND state = 'waiting') AS pending_intents
 FROM devices d ORDER BY d.name"""
 
@@ -39,8 +40,9 @@ def overview(connection: sqlite3.Connection) -> Row:
     """Give counts for every account and device, all of one moment.
 
     `schema` is the database's version and `octets` its length; `unmeasured`, in messages, is 0 when every size that
-    devices see was counted; `accounts` have their `mailboxes`; `devices` have `hidden`, `receipts` and
-    `pending_intents`, and a `last_session`, which is None before the first; `totals` sums up. Times are Unix seconds.
+    devices see was counted; `accounts` have their `mailboxes`; `devices` have `hidden`, `receipts` (what
+    was sent whole), how many of these a QUIT `acknowledged`, `pending_intents`, and a `last_session`, None before the
+    first; `totals` sums up. Times are Unix seconds.
     """
     db = Database(connection, execute_plugins=False)
     with db.atomic():

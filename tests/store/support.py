@@ -1,0 +1,91 @@
+"""What the store's tests share: a mailbox, listings of it, and sessions."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from bridge.maildrop import unique_id
+from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, ModSeq, SessionId, Uid, Uidl, UidValidity
+from bridge.model.places import ListedMessage, ListingChange, Location, MailboxKey, MailboxState, StoredMessage
+from bridge.model.update import NewIntent, SessionRecord, UpdatePlan
+from bridge.store import Store
+
+FAMILY = AccountId("family")
+INBOX = MailboxKey(FAMILY, MailboxName("INBOX"))
+JUNK = MailboxKey(FAMILY, MailboxName("Jünk"))
+FAX = DeviceId("fax")
+DEN = DeviceId("den")
+ONE = UidValidity(1)
+TWO = UidValidity(2)
+
+
+def namer(key: MailboxKey = INBOX, uidvalidity: UidValidity = ONE) -> Callable[[Uid, int], Uidl]:
+    """Give the function that names messages of a mailbox as the index does."""
+    return partial(unique_id, key, uidvalidity)
+
+
+def listed(*uids: int, size: int = 100) -> tuple[ListedMessage, ...]:
+    """Give lines of a listing, each message a little larger than the one before."""
+    return tuple(ListedMessage(Uid(uid), size + uid, 1_700_000_000 + uid, "") for uid in uids)
+
+
+def whole(exists: int, uidnext: int, uidvalidity: UidValidity = ONE) -> MailboxState:
+    """Give the state that ends a listing."""
+    return MailboxState(uidvalidity, Uid(uidnext), exists, ModSeq(7))
+
+
+async def fill(store: Store, *uids: int, key: MailboxKey = INBOX) -> list[StoredMessage]:
+    """List a mailbox whole for the first time."""
+    change = ListingChange(key, ONE, listed(*uids), state=whole(len(uids), max(uids, default=0) + 1))
+    return await store.apply_listing(change, namer(key))
+
+
+async def vanish(store: Store, *uids: int, key: MailboxKey = INBOX) -> None:
+    """Take messages away."""
+    await store.apply_listing(ListingChange(key, ONE, vanished=tuple(map(Uid, uids))), namer(key))
+
+
+def place(uid: int, key: MailboxKey = INBOX) -> Location:
+    """Give a location."""
+    return Location(key, ONE, Uid(uid))
+
+
+def plan(device: DeviceId, at: float, hide: Iterable[EntrySeq], sent: Iterable[EntrySeq] = ()) -> UpdatePlan:
+    """Give what a QUIT promises that hides."""
+    return UpdatePlan(device, SessionId("s1"), at, hide=tuple(hide), sent=tuple(sent))
+
+
+def trash(seq: EntrySeq, uid: int, due: float) -> NewIntent:
+    """Give the promise to move a message to the trash."""
+    return NewIntent(seq, place(uid), "trash", 100 + uid, due)
+
+
+def session(device: DeviceId, ended: float, reason: str = "quit") -> SessionRecord:
+    """Give a row of the history."""
+    return SessionRecord(SessionId("s1"), device, "192.168.1.20:4711", ended - 2, ended, 3, 1, 2, 4096, reason)
+
+
+def uids(messages: Sequence[StoredMessage]) -> list[int]:
+    """Give the UIDs of messages, in their order."""
+    return [message.uid for message in messages]
+
+
+def modes(state_dir: Path) -> dict[str, int]:
+    """Give the permission bits of every file of a state directory."""
+    return {path.name: mode(path) for path in files(state_dir)}
+
+
+def mode(path: Path) -> int:
+    """Give a path's permission bits."""
+    return path.stat().st_mode & 0o777
+
+
+def allow(bits: int, *paths: Path) -> None:
+    """Set permission bits."""
+    for path in paths:
+        path.chmod(bits)
+
+
+def files(state_dir: Path) -> list[Path]:
+    """Give the files of a state directory."""
+    return sorted(state_dir.iterdir())
