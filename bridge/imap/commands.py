@@ -63,6 +63,7 @@ def authenticate_plain(user: str, password: Secret, initial: bool) -> Command:
         raise UnsendableArgument("A name or password holds a NUL, which no sign-in can carry.")
     response = encode_plain(user, password)
     if initial:
+        # Base64 always goes as an atom, as it must here.
         parts: tuple[Part, ...] = (b" PLAIN ", Argument(response, secret=True))
         return Command("AUTHENTICATE", parts, handshake="AUTHENTICATE")
     return Command("AUTHENTICATE", (b" PLAIN",), handshake="AUTHENTICATE", reply=response)

@@ -1,7 +1,30 @@
 """One IMAP connection seen from the client, without the network."""
 
+from dataclasses import replace
+from typing import Final
+
 from bridge.imap.commands import Command
-from bridge.imap.events import Event
+from bridge.imap.encode import LiteralMode
+from bridge.imap.errors import ImapMisuse, ImapProtocolError
+from bridge.imap.events import (
+    Capabilities,
+    Closed,
+    Code,
+    Continuation,
+    Enabled,
+    Event,
+    Greeting,
+    NeedData,
+    Response,
+    Status,
+    Tagged,
+)
+from bridge.imap.reader import Reader
+from bridge.imap.sending import Sender
+
+_NEED_DATA: Final = NeedData()
+_CLOSED: Final = Closed()
+_SIGN_INS: Final = frozenset({"LOGIN", "AUTHENTICATE"})
 
 
 class ImapConnection:
@@ -15,7 +38,16 @@ class ImapConnection:
     """
 
     def __init__(self, *, fast_rows: bool = True) -> None:
-        raise NotImplementedError
+        self._reader = Reader(fast_rows=fast_rows)
+        self._sender = Sender()
+        self._capabilities: frozenset[str] = frozenset()
+        self._enabled: frozenset[str] = frozenset()
+        self._open: dict[str, Command] = {}
+        self._sent = 0
+        self._told_since_sign_in = False
+        self._tls_granted = False
+        self._ended = False
+        self._failure: ImapProtocolError | None = None
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -24,40 +56,40 @@ class ImapConnection:
         Read from the greeting's code, untagged CAPABILITY and the code of any OK. Forgotten by `tls_started()`, and at
         the OK of LOGIN or AUTHENTICATE unless it was told anew meanwhile or with that OK: then send CAPABILITY.
         """
-        raise NotImplementedError
+        return self._capabilities
 
     @property
     def enabled(self) -> frozenset[str]:
         """What ENABLE turned on, in capitals."""
-        raise NotImplementedError
+        return self._enabled
 
     @property
     def open_tags(self) -> tuple[str, ...]:
         """The tags of commands sent or queued whose end has not come, oldest first."""
-        raise NotImplementedError
+        return tuple(self._open)
 
     @property
     def idling(self) -> bool:
         """True from `send(idle())` until `end_idle()` or the command's end."""
-        raise NotImplementedError
+        return self._sender.idling
 
     @property
     def body_left(self) -> int:
         """Octets still to come of the body that is being streamed; 0 between bodies."""
-        raise NotImplementedError
+        return self._reader.body_left
 
     @property
     def scanned(self) -> int:
         """Octets looked at so far, each time they were looked at: below four times what was received."""
-        raise NotImplementedError
+        return self._reader.scanned
 
     def receive_data(self, data: bytes) -> None:
         """Take what arrived. Empty `data` does nothing: the end is `receive_eof()`."""
-        raise NotImplementedError
+        self._reader.feed(data)
 
     def receive_eof(self) -> None:
         """The server closed. Events of what came before are still to be had, then `Closed` for ever."""
-        raise NotImplementedError
+        self._ended = True
 
     def next_event(self) -> Event:
         """Give the next event, `NeedData` when there is none.
@@ -65,27 +97,123 @@ class ImapConnection:
         Raises `ImapProtocolError` for what cannot be IMAP, goes beyond a limit, answers a command never sent, comes
         behind the OK of STARTTLS, or ends in the middle of a response.
         """
-        raise NotImplementedError
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._next_event()
+        except ImapProtocolError as failure:
+            self._failure = failure
+            raise
 
     def send(self, command: Command) -> str:
         """Queue a command and give its tag; several may be under way. Literals wait for the server by themselves.
 
         Raises `ImapMisuse` while IDLE (before `end_idle()`), AUTHENTICATE or STARTTLS is open, and for LOGIN under
-        LOGINDISABLED; `UnsendableArgument` for a mailbox's name that cannot be encoded. Nothing is queued then.
+        LOGINDISABLED. Nothing is queued then.
         """
-        raise NotImplementedError
+        if self._failure is not None:
+            raise self._failure
+        if command.handshake == "LOGIN" and "LOGINDISABLED" in self._capabilities:
+            raise ImapMisuse("LOGIN cannot be sent while the server says LOGINDISABLED")
+        if self._tls_granted:
+            raise ImapMisuse(f"{command.name} cannot be sent before TLS has started")
+        tag = f"A{self._sent + 1}"
+        self._sender.send(tag, command)
+        self._sent += 1
+        self._open[tag] = command
+        if command.handshake in _SIGN_INS:
+            self._told_since_sign_in = False
+        return tag
 
     def end_idle(self) -> None:
         """Queue DONE, once the server has said `+`. Does nothing when no IDLE is open: it may have ended by itself."""
-        raise NotImplementedError
+        self._sender.end_idle()
 
     def data_to_send(self) -> bytes:
         """Drain what is to be sent now; empty when there is nothing."""
-        raise NotImplementedError
+        return self._sender.drain()
 
     def tls_started(self) -> None:
         """The stream was upgraded after the OK of STARTTLS: forget everything said before (RFC 9051 §6.2.1).
 
         Raises `ImapMisuse` when no STARTTLS was answered OK, `ImapProtocolError` when octets had come behind that OK.
         """
-        raise NotImplementedError
+        if not self._tls_granted:
+            raise ImapMisuse("TLS has started without a STARTTLS that was answered OK")
+        self._refuse_octets_behind_starttls()
+        self._tls_granted = False
+        self._enabled = frozenset()
+        self._learn(frozenset())
+
+    def _next_event(self) -> Event:
+        if self._tls_granted:
+            self._refuse_octets_behind_starttls()
+        response = self._reader.next()
+        if response is not None:
+            return self._noticed(response)
+        if not self._ended:
+            return _NEED_DATA
+        if self._reader.unread:
+            raise ImapProtocolError("The server closed the connection in the middle of a response.")
+        return _CLOSED
+
+    def _noticed(self, response: Response) -> Response:
+        match response:
+            case Tagged():
+                return self._end(response)
+            case Continuation():
+                self._sender.go_on()
+            case Capabilities(names):
+                asked = any(command.name == "CAPABILITY" for command in self._open.values())
+                # An answer to CAPABILITY sent before LOGIN may tell what was so before it.
+                self._told_since_sign_in = not asked
+                self._learn(names)
+            case Greeting(kind="OK" | "PREAUTH", code=code) | Status(kind="OK", code=code):
+                self._learn_code(code)
+            case Enabled(names):
+                self._enabled |= names
+                self._settle()
+            case _:
+                pass
+        return response
+
+    def _end(self, response: Tagged) -> Tagged:
+        command = self._open.pop(response.tag, None)
+        if command is None or self._sender.unsent(response.tag):
+            raise ImapProtocolError("The server answered a command that was never sent.")
+        if response.kind == "OK":
+            if command.handshake in _SIGN_INS and not self._told_since_sign_in:
+                self._learn(frozenset())
+            self._learn_code(response.code)
+            self._tls_granted = command.handshake == "STARTTLS"
+        self._sender.ended(response.tag)
+        if self._tls_granted:
+            self._refuse_octets_behind_starttls()
+        return replace(response, command=command.name)
+
+    def _refuse_octets_behind_starttls(self) -> None:
+        if self._reader.unread:
+            self._failure = ImapProtocolError("The server sent octets behind the OK of STARTTLS, outside of TLS.")
+            raise self._failure
+
+    def _learn_code(self, code: Code | None) -> None:
+        if code is not None and code.name == "CAPABILITY":
+            self._told_since_sign_in = True
+            self._learn(code.names)
+
+    def _learn(self, names: frozenset[str]) -> None:
+        self._capabilities = names
+        self._settle()
+
+    def _settle(self) -> None:
+        """Work out how literals and mailbox names are written from now on."""
+        literals: LiteralMode = ""
+        if "LITERAL+" in self._capabilities:
+            literals = "LITERAL+"
+        elif self._capabilities & {"LITERAL-", "IMAP4REV2"}:
+            literals = "LITERAL-"  # which IMAP4rev2 includes (RFC 9051, Appendix E)
+        # A server that offers both revisions speaks the older until the newer is enabled (RFC 9051, Appendix A).
+        newer_only = "IMAP4REV2" in self._capabilities and "IMAP4REV1" not in self._capabilities
+        utf8 = newer_only or bool(self._enabled & {"IMAP4REV2", "UTF8=ACCEPT"})
+        self._sender.literals = literals
+        self._sender.utf8 = self._reader.utf8 = utf8

@@ -37,20 +37,26 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox's name: Unicode, encoded as the connection needs, or `bytes` as a server spelled it in LIST."""
+    """A mailbox's name: Unicode, encoded as the connection needs, or `bytes` as a server spelled it in LIST.
+
+    Raises `UnsendableArgument` when made from a name with a NUL or half a surrogate pair.
+    """
 
     name: str | bytes
 
-    def argument(self, utf8: bool) -> Argument:
-        """Encode it: UTF-8 where that was agreed, else modified UTF-7. Raises `UnsendableArgument`."""
-        if isinstance(self.name, bytes):
-            return Argument(self.name)
-        if "\0" in self.name:
-            raise UnsendableArgument("A mailbox's name holds a NUL, which IMAP cannot carry.")
+    def __post_init__(self) -> None:
         try:
-            return Argument(self.name.encode() if utf8 else mutf7.encode(self.name))
+            octets = self.name.encode() if isinstance(self.name, str) else self.name
         except UnicodeEncodeError as mistake:
             raise UnsendableArgument("A mailbox's name holds half a character.") from mistake
+        if b"\0" in octets:
+            raise UnsendableArgument("A mailbox's name holds a NUL, which IMAP cannot carry.")
+
+    def octets(self, *, utf8: bool) -> bytes:
+        """Encode it: UTF-8 where that was agreed, else modified UTF-7."""
+        if isinstance(self.name, bytes):
+            return self.name
+        return self.name.encode() if utf8 else mutf7.encode(self.name)
 
     def __repr__(self) -> str:
         return repr(self.name)
@@ -75,7 +81,7 @@ def segments(parts: Iterable[Part], mode: LiteralMode, *, utf8: bool) -> list[by
             case bytes():
                 out[-1] += part
             case Mailbox():
-                _append(out, part.argument(utf8).octets, mode)
+                _append(out, part.octets(utf8=utf8), mode)
             case Argument():
                 _append(out, part.octets, mode)
     return [bytes(segment) for segment in out]

@@ -46,7 +46,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The server's first line. PREAUTH means signed in already, so STARTTLS is not to be had (RFC 9051 §11.1)."""
+    """The server's first line. PREAUTH means signed in already, so STARTTLS is not to be had (RFC 9051 §7.1.4)."""
 
     kind: Literal["OK", "PREAUTH", "BYE"]
     code: Code | None

@@ -20,15 +20,19 @@ class UidSet:
 
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
         """Take inclusive ranges in any order; they may overlap. Raises ValueError for numbers out of range."""
-        self._firsts, self._lasts = _merge(sorted((min(pair), max(pair)) for pair in ranges))
-        if self._firsts and self._firsts[0] < 1:
-            raise ValueError("a message number or UID is at least 1")
+        ordered = sorted((low, high) if low <= high else (high, low) for low, high in ranges)
+        if ordered and (ordered[0][0] < 1 or max(high for _, high in ordered) > MAX_U32):
+            raise ValueError("a message number or UID is 1..2**32-1")
+        self._firsts, self._lasts = _merge(ordered)
         self._size = sum(self._lasts) - sum(self._firsts) + len(self._firsts)
 
     @classmethod
     def from_uids(cls, uids: Iterable[int]) -> "UidSet":
         """Make a set of single numbers, in any order, repeated or not. Raises ValueError for numbers out of range."""
-        return cls(_runs(sorted(uids)))
+        ordered = sorted(uids)
+        if len(ordered) > 1 and _consecutive(ordered):
+            return cls([(ordered[0], ordered[-1])])
+        return cls((uid, uid) for uid in ordered)
 
     @classmethod
     def parse(cls, text: bytes | str) -> "UidSet":
@@ -38,7 +42,7 @@ class UidSet:
             raise ImapProtocolError("The server sent a set of message numbers that is none.")
         try:
             return cls(_ranges(octets))
-        except (ValueError, OverflowError) as mistake:
+        except ValueError as mistake:
             raise ImapProtocolError("The server sent a message number out of range.") from mistake
 
     def ranges(self) -> Iterator[tuple[int, int]]:
@@ -96,24 +100,15 @@ def _ranges(octets: bytes) -> Iterator[tuple[int, int]]:
         yield int(first), int(last) if colon else int(first)
 
 
-def _runs(ordered: list[int]) -> Iterator[tuple[int, int]]:
-    if not ordered:
-        return
-    first = last = ordered[0]
-    for number in ordered:
-        if number > last + 1:
-            yield first, last
-            first = number
-        last = number
-    yield first, last
+def _consecutive(ordered: list[int]) -> bool:
+    # The common mailbox, and worth a look: as many numbers as the range holds, all different.
+    return ordered[-1] - ordered[0] == len(ordered) - 1 and len(set(ordered)) == len(ordered)
 
 
 def _merge(ordered: list[tuple[int, int]]) -> tuple["array[int]", "array[int]"]:
     firsts: array[int] = array("I")
     lasts: array[int] = array("I")
     for first, last in ordered:
-        if last > MAX_U32:
-            raise ValueError("a message number or UID is below 2**32")
         if lasts and first <= lasts[-1] + 1:
             lasts[-1] = max(lasts[-1], last)
         else:

@@ -1,0 +1,99 @@
+"""What has arrived and is not read yet: lines, literals, and the fast path's rows, each octet looked at a few times."""
+
+import re
+from typing import Final
+
+from bridge.imap.errors import ImapProtocolError
+from bridge.imap.events import FetchedRow
+from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS, ROWS
+from bridge.imap.rows import ROW_OCTETS, take_rows
+
+_NUMBERS: Final = re.compile(rb"\* (?:E?SEARCH|VANISHED) ", re.IGNORECASE)
+
+
+class Input:
+    """A buffer that is never searched from its beginning again. `scanned` counts octets, each time they are looked at.
+
+    What arrives while nothing is buffered is kept as it is, without a copy, and can leave as it came.
+    """
+
+    def __init__(self) -> None:
+        self.scanned = 0
+        self._data: bytes | bytearray = b""
+        self._at = 0  # where what is not read yet begins
+        self._searched = 0  # up to here no line end was found, or it is `_end`
+        self._end = -1  # where the line at `_at` ends, -1 while not known
+        self._refused = -1  # the line here is none for the fast path
+
+    def __len__(self) -> int:
+        return len(self._data) - self._at
+
+    def feed(self, data: bytes) -> None:
+        """Append `data`."""
+        if not len(self):
+            self._data, self._at, self._searched, self._end, self._refused = bytes(data), 0, 0, -1, -1
+            return
+        if isinstance(self._data, bytearray):
+            del self._data[: self._at]
+        else:
+            self._data = bytearray(memoryview(self._data)[self._at :])
+        self._searched -= self._at
+        self._refused -= self._at
+        self._end = self._end - self._at if self._end >= 0 else -1
+        self._at = 0
+        self._data += data
+
+    def line(self) -> bytes | None:
+        """Take one line without its end, a bare LF being one as well. None while it is not whole.
+
+        Raises `ImapProtocolError` when it is longer than `LINE_OCTETS`, lists of numbers: `NUMBER_LINE_OCTETS`.
+        """
+        end = self._line_end()
+        length = (end if end >= 0 else len(self._data)) - self._at
+        if length > LINE_OCTETS and length > self._limit():
+            raise ImapProtocolError("The server sent a line that is too long to be an answer.")
+        if end < 0:
+            return None
+        line = bytes(self._data[self._at : end]).removesuffix(b"\r")
+        self.scanned += len(line)
+        self._advance(end + 1)
+        return line
+
+    def rows(self) -> list[FetchedRow]:
+        """Take whole lines of a listing, as many as fit the fast path; none when the next line does not."""
+        if self._line_end() < 0 or self._refused == self._at:
+            return []
+        rows, end = take_rows(self._data, self._at)
+        self.scanned += end - self._at
+        if rows:
+            self._advance(end)
+        if len(rows) < ROWS:
+            whole = self._line_end()
+            self.scanned += min(ROW_OCTETS, (whole if whole >= 0 else len(self._data)) - self._at)
+            self._refused = self._at if whole >= 0 else -1
+        return rows
+
+    def take(self, most: int) -> bytes:
+        """Take up to `most` octets of what there is."""
+        end = min(self._at + most, len(self._data))
+        whole = self._at == 0 and end == len(self._data)
+        taken = bytes(self._data) if whole else bytes(memoryview(self._data)[self._at : end])
+        self.scanned += len(taken)
+        self._advance(end)
+        return taken
+
+    def _line_end(self) -> int:
+        if self._end < 0:
+            found = self._data.find(b"\n", self._searched)
+            upto = found + 1 if found >= 0 else len(self._data)
+            self.scanned += upto - self._searched
+            self._searched, self._end = upto, found
+        return self._end
+
+    def _limit(self) -> int:
+        return NUMBER_LINE_OCTETS if _NUMBERS.match(self._data, self._at) else LINE_OCTETS
+
+    def _advance(self, at: int) -> None:
+        self._at, self._searched, self._end = at, max(self._searched, at), -1
+        if at == len(self._data):
+            self._data, self._at, self._searched, self._refused = b"", 0, 0, -1
