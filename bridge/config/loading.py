@@ -1,9 +1,28 @@
 """From a file to settings."""
 
+import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from bridge.config.account import Account, account_settings
+from bridge.config.device import Device, device_settings
+from bridge.config.lines import find_lines
+from bridge.config.listener import Listener, listener_settings
+from bridge.config.problems import KeyPath, Problems, dotted, printable, suggestion
+from bridge.config.reading import Reading
+from bridge.config.server import Server, server_settings
+from bridge.config.tables import AnyTable, read_table
+from bridge.config.values import NOT_SUPPORTED
+from bridge.model.failures import ConfigError
 from bridge.model.settings import Settings
+
+LARGEST = 2**20
+"""Octets: ten thousand devices fit, and a wrong file such as a disk image is not read whole."""
+
+SECTIONS = ("server", "listener", "account", "device", "passthrough")
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def load(path: Path, *, environ: Mapping[str, str], secrets: bool = True) -> Settings:
@@ -15,4 +34,89 @@ def load(path: Path, *, environ: Mapping[str, str], secrets: bool = True) -> Set
     Raises `ConfigError` with every mistake found, as `FILE:LINE: table.key: what is wrong`. Blocks, at most
     10 s for each `password_command`.
     """
-    raise NotImplementedError
+    file = printable(str(path))
+    raw, lines = _parsed(file, _text(file, path))
+    problems = Problems(file, raw, lines)
+    settings = _settings(raw, Reading(path.absolute().parent, environ, secrets, problems))
+    if found := problems.rendered():
+        raise ConfigError(found)
+    return settings
+
+
+def _text(file: str, path: Path) -> str:
+    octets = b""
+    try:
+        with path.open("rb") as opened:
+            octets = opened.read(LARGEST + 1)
+        wrong = f"is larger than {LARGEST} octets: this is no configuration" if len(octets) > LARGEST else ""
+    except OSError as failure:
+        wrong = f"the configuration cannot be read: {failure.strerror}"
+    if wrong:
+        raise ConfigError([f"{file}: {wrong}"])
+    try:
+        return octets.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError as failure:
+        line = octets.count(b"\n", 0, failure.start) + 1
+    raise ConfigError([f"{file}:{line}: is not UTF-8"])
+
+
+def _parsed(file: str, text: str) -> tuple[dict[str, object], dict[KeyPath, int]]:
+    try:
+        return tomllib.loads(text), find_lines(text.replace("\r\n", "\n"))
+    except tomllib.TOMLDecodeError as failure:
+        found = _PLACE.search(str(failure))
+        line = found[1] if found and found[1] else text.rstrip("\n").count("\n") + 1
+        wrong = printable(_PLACE.sub("", str(failure)))
+    except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
+        line, wrong = 1, "has something nested too deeply, or a number that is too long"
+    raise ConfigError([f"{file}:{line}: {wrong}"])
+
+
+def _settings(raw: dict[str, object], reading: Reading) -> Settings:
+    problems = reading.problems
+    for section, given in raw.items():
+        if section not in SECTIONS:
+            kind = "table" if isinstance(given, (dict, list)) else "key outside of any table"
+            problems.add((section,), f"unknown {kind}{suggestion(section, SECTIONS)}")
+    for name in _tables(raw, "passthrough", problems):
+        problems.add(("passthrough", name), NOT_SUPPORTED)
+    accounts = _tables(raw, "account", problems)
+    devices = _tables(raw, "device", problems)
+    server = read_table(Server, raw.get("server", {}), ("server",), problems)
+    by_name = account_settings(_read_all(Account, accounts, "account", problems), accounts, reading)
+    by_device = device_settings(_read_all(Device, devices, "device", problems), devices, by_name, reading)
+    return Settings(
+        server=server_settings(server, reading),
+        listeners=listener_settings(_listeners(raw, problems), reading),
+        accounts={account.id: account for account in by_name.values()},
+        devices={device.id: device for device in by_device.values()},
+    )
+
+
+def _tables(raw: dict[str, object], section: str, problems: Problems) -> dict[str, dict[str, object]]:
+    """Give the named tables of a section; what is not one is noted and left out."""
+    found = raw.get(section, {})
+    if not isinstance(found, dict):
+        problems.add((section,), f"must have a name: write [{section}.NAME]")
+        return {}
+    tables = {}
+    for name, table in found.items():
+        if isinstance(table, dict):
+            tables[name] = table
+        else:
+            problems.add((section, name), f"must be a table: write [{dotted((section, 'NAME'))}] and keys below it")
+    return tables
+
+
+def _read_all(
+    model: type[AnyTable], tables: dict[str, dict[str, object]], section: str, problems: Problems
+) -> dict[str, AnyTable]:
+    return {name: read_table(model, table, (section, name), problems) for name, table in tables.items()}
+
+
+def _listeners(raw: dict[str, object], problems: Problems) -> list[Listener]:
+    found = raw.get("listener", [])
+    if not isinstance(found, list):
+        problems.add(("listener",), "must be an array of tables: write [[listener]], in double brackets")
+        return []
+    return [read_table(Listener, table, ("listener", at), problems) for at, table in enumerate(found, 1)]

@@ -41,8 +41,8 @@ def parse_hash(text: str) -> PasswordHash:
     if not all(number.isascii() and number.isdecimal() and len(number) < 10 for number in parts[1:4]):
         raise ValueError("must have whole numbers for n, r and p, as `popbridge password` prints them")
     n, r, p = map(int, parts[1:4])
-    if n < 2 or n & (n - 1) or not (r and p):
-        raise ValueError("must have a power of two for n, and r and p of at least 1")
+    if n < 2 or n & (n - 1) or not (r and p) or n.bit_length() > 16 * r:  # RFC 7914 §2: N < 2^(128 * r / 8)
+        raise ValueError("must have a power of two for n that suits r, and r and p of at least 1")
     if _memory(n, r, p) > MEMORY_LIMIT or p > PARALLEL_LIMIT:
         raise ValueError("would take more than 64 MiB or too long to check: make a new one with `popbridge password`")
     salt, digest = _octets(parts[4], "salt"), _octets(parts[5], "hash")
@@ -65,9 +65,7 @@ def _scrypt(password: Secret, like: PasswordHash) -> bytes:
     # Devices may send octets that are not UTF-8; they arrive as surrogate escapes and are hashed as they came.
     octets = password.reveal().encode("utf-8", "surrogateescape")
     memory = _memory(like.n, like.r, like.p) + 2**20
-    return hashlib.scrypt(
-        octets, salt=like.salt, n=like.n, r=like.r, p=like.p, dklen=len(like.digest), maxmem=memory
-    )
+    return hashlib.scrypt(octets, salt=like.salt, n=like.n, r=like.r, p=like.p, dklen=len(like.digest), maxmem=memory)
 
 
 def _memory(n: int, r: int, p: int) -> int:

@@ -1,0 +1,133 @@
+"""The schema describing itself: an example file to start from, and the reference for the documentation."""
+
+import json
+import textwrap
+from typing import get_args
+
+from pydantic.fields import FieldInfo
+
+from bridge.config.account import Account
+from bridge.config.device import Device
+from bridge.config.listener import Listener
+from bridge.config.server import Server
+from bridge.config.tables import NotBuilt, Reads, Table, detail, not_built
+
+WIDTH = 100
+"""Columns of the example's comments."""
+
+TABLES: tuple[tuple[str, str, type[Table]], ...] = (
+    ("[server]", "[server]", Server),
+    ("[[listener]]", "[[listener]]", Listener),
+    ("[account.NAME]", "[account.family]", Account),
+    ("[device.NAME]", "[device.fax]", Device),
+)
+
+EXAMPLE_HEAD = """\
+# popbridge: /etc/popbridge/popbridge.toml
+#
+# Lines that begin with "# key = …" show a default or another choice. Relative paths are relative to this
+# file; durations are seconds or a number with s, m, h, d or w. `popbridge check` tells every mistake.
+"""
+
+REFERENCE_HEAD = """\
+# Configuration
+
+One TOML file: `--config FILE`, else `$POPBRIDGE_CONFIG`, else `/etc/popbridge/popbridge.toml`. To start from one, take
+what `popbridge config example` prints. `popbridge check` tells every mistake, as `FILE:LINE: table.key: what is wrong`.
+
+- A *path* that is relative is relative to the file. Neither `~` nor `$VAR` is replaced.
+- A *duration* is a number of seconds, or text: a number with `s`, `m`, `h`, `d` or `w`, such as `"90d"`.
+- A *size* is a number of octets, or text: a number with `KB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`.
+- A *mailbox* is a name as people write it, or a special use: `"\\\\Junk"`, `"\\\\Sent"`, `"\\\\Archive"` and so on.
+- A *network* is written `"192.168.1.0/24"`; an address alone is a network of one.
+- Of a secret's file, variable, credential or command output, one newline at the end is cut.
+- A key whose feature is not built yet is refused, never ignored, unless its value asks for what happens anyway.
+
+This page is made from the schema; change it there.
+"""
+
+PASSTHROUGH = """
+## `[passthrough."DOMAIN"]`
+
+Devices that log in with an upstream's own user names. Not supported by this version.
+"""
+
+
+def example() -> str:
+    """Give a configuration to start from, as TOML with comments."""
+    return EXAMPLE_HEAD + "".join(_example_table(header, model) for _, header, model in TABLES)
+
+
+def reference() -> str:
+    """Give the page that describes every key, as Markdown."""
+    tables = "".join(_reference_table(header, model) for header, _, model in TABLES)
+    return REFERENCE_HEAD + tables + PASSTHROUGH
+
+
+def _example_table(header: str, model: type[Table]) -> str:
+    keys = [_example_key(name, field) for name, field in model.model_fields.items() if not _mark(field)]
+    return f"\n{header}\n" + "".join(keys)
+
+
+def _example_key(name: str, field: FieldInfo) -> str:
+    active, sample = detail(field, "example"), detail(field, "sample")
+    value = next(found for found in (active, sample, field.default) if found is not None)
+    line = f"{'' if active is not None else '# '}{name} = {_toml(value)}"
+    told = textwrap.wrap(_plain(field), WIDTH, initial_indent="## ", subsequent_indent="## ")
+    return "\n".join([*told, line, ""])
+
+
+def _plain(field: FieldInfo) -> str:
+    words = _words(field)
+    text = str(field.description) + (f" ({words})" if '"' in words else "")
+    return text.replace("`", "")
+
+
+def _toml(value: object) -> str:
+    # JSON's texts, numbers, booleans and lists are TOML's.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _reference_table(header: str, model: type[Table]) -> str:
+    rows = "".join(_row(name, field) for name, field in model.model_fields.items())
+    about = " ".join((model.__doc__ or "").split())
+    return f"\n## `{header}`\n\n{about}\n\n| key | value | default | what it does |\n|---|---|---|---|\n{rows}"
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    cells = (f"`{name}`", _words(field), _default(field), f"{field.description}{_caveat(_mark(field))}")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _words(field: FieldInfo) -> str:
+    """Call the kind of a key's value; of a list's elements, if they have one."""
+    kind = next((mark for mark in field.metadata if isinstance(mark, Reads)), None)
+    if kind:
+        return kind.words
+    return f"list of {next(mark for mark in _of_elements(field) if isinstance(mark, Reads)).words}"
+
+
+def _of_elements(field: FieldInfo) -> tuple[object, ...]:
+    """Give what a list says of its elements."""
+    elements = (*get_args(field.annotation), None)[0]
+    return getattr(elements, "__metadata__", ())
+
+
+def _mark(field: FieldInfo) -> NotBuilt | None:
+    inner = (mark for mark in _of_elements(field) if isinstance(mark, NotBuilt))
+    return not_built(field) or next(inner, None)
+
+
+def _default(field: FieldInfo) -> str:
+    shown = detail(field, "shown")
+    if shown:
+        return str(shown)
+    mark = not_built(field)
+    return "none" if field.default in ("", None) or (mark and not mark.only) else f"`{_toml(field.default)}`"
+
+
+def _caveat(mark: NotBuilt | None) -> str:
+    if mark is None:
+        return ""
+    only = ", ".join(f"`{_toml(one)}`" for one in mark.only)
+    return f". **Not supported by this version**{f', except {only}' if only else ''}"
