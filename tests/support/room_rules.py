@@ -160,9 +160,8 @@ def pure_imports(source: Source) -> Iterator[str]:
         if name.partition(".")[0] in IMPURE_MODULES:
             yield source.wrong(node, f"{source.room} is pure and may not import {name}")
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if _named(node.func.value) in {"datetime", "date"} and node.func.attr in CLOCK_CALLS:
-                yield source.wrong(node, f"{source.room} is pure and may not ask the clock")
+        if isinstance(node, ast.Attribute) and node.attr in CLOCK_CALLS and _named(node.value) in {"datetime", "date"}:
+            yield source.wrong(node, f"{source.room} is pure and may not ask the clock")
         if isinstance(node, ast.Name) and node.id in {"open", "print", "input"}:
             yield source.wrong(node, f"{source.room} is pure and may not use {node.id}")
         if isinstance(node, ast.AsyncFunctionDef | ast.Await):
