@@ -192,13 +192,12 @@ def unprivileged() -> Iterator[None]:
 @pytest.fixture
 def open_to_all(tmp_path: Path) -> Iterator[Path]:
     """Give a directory that anyone can reach: pytest's own are closed to others."""
-    ways = [path for path in tmp_path.parents if path.stat().st_uid == os.geteuid() and path != Path("/")]
-    modes = {path: path.stat().st_mode for path in ways}
-    for path in ways:
-        path.chmod(modes[path] | 0o011)
+    before = {path: mode(path) for path in tmp_path.parents if path.stat().st_uid == os.geteuid()}
+    for path, bits in before.items():
+        path.chmod(bits | 0o011)
     yield tmp_path
-    for path, mode in modes.items():
-        path.chmod(mode)
+    for path, bits in before.items():
+        path.chmod(bits)
 
 
 async def test_a_database_that_may_not_be_written(open_to_all: Path) -> None:

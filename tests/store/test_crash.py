@@ -1,0 +1,67 @@
+"""SIGKILL at each of the store's instants: what was acknowledged is there; what was not, is whole or not at all."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from bridge.store import open_store
+from tests.store.support import FAX, INBOX, fill, uids
+
+ROOT = Path(__file__).parents[2]
+STEPS = ["opened", "begun", "listed", "updated", "measured", "closed"]
+
+
+def crash(state_dir: Path, instant: str, times: int) -> list[str]:
+    """Give the steps that were acknowledged before the process was killed."""
+    command = [sys.executable, "-m", "tests.store.crashing", str(state_dir), instant, str(times)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    return ended.stdout.split()
+
+
+async def found(state_dir: Path) -> list[str]:
+    """Give the steps whose traces are in the database; each must be whole."""
+    async with open_store(state_dir) as store:
+        messages = await store.load_messages(INBOX)
+        mailboxes = await store.load_mailboxes()
+        hides, intents = await store.load_hides(FAX), await store.due_intents(10.0, 9)
+        last = [row["last_session"] for row in (await store.overview())["devices"]]
+    assert [message.seq for message in messages] == uids(messages)
+    assert (uids(messages), [mailbox.state is not None for mailbox in mailboxes]) in [
+        ([], []),
+        ([1, 2], [False]),
+        ([1, 2, 3], [True]),
+    ]
+    assert (hides, len(intents), len(last)) in [([], 0, 0), ([1, 2], 1, 1)]
+    signs = [True, messages, messages[2:], hides, messages and messages[0].measured == 101, last and last[0]]
+    return [step for step, sign in zip(STEPS, signs, strict=True) if sign]
+
+
+@pytest.mark.parametrize("times", range(1, len(STEPS)))
+def test_before_a_commit(tmp_path: Path, times: int) -> None:
+    acknowledged = crash(tmp_path, "store.before_commit", times)
+    assert acknowledged == STEPS[:times]
+    assert trio.run(found, tmp_path) == acknowledged
+
+
+@pytest.mark.parametrize("times", range(1, len(STEPS)))
+def test_after_a_commit_and_before_it_was_told(tmp_path: Path, times: int) -> None:
+    acknowledged = crash(tmp_path, "store.after_commit", times)
+    assert acknowledged == STEPS[:times]
+    assert trio.run(found, tmp_path) == STEPS[: times + 1]
+
+
+def test_between_migration_and_marker(tmp_path: Path) -> None:
+    assert crash(tmp_path, "store.migrated", 1) == []
+    assert trio.run(found, tmp_path) == ["opened"]
+
+
+async def test_life_goes_on_after_a_crash(tmp_path: Path) -> None:
+    crash(tmp_path, "store.before_commit", 2)
+    async with open_store(tmp_path) as store:
+        assert [row.seq for row in await fill(store, 1, 2, 3)] == [1, 2, 3]
+        assert await store.load_hides(FAX) == []
