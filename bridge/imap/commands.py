@@ -5,6 +5,7 @@ A mailbox is given by its Unicode name, or as `bytes` exactly as LIST spelled it
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,7 +15,7 @@ from bridge.imap.errors import UnsendableArgument
 from bridge.imap.limits import MAX_U32, MAX_U63
 from bridge.imap.sets import UidSet
 from bridge.model.secret import Secret
-from bridge.sasl import encode_plain
+from bridge.sasl import SaslError, encode_plain
 
 Handshake = Literal["", "LOGIN", "AUTHENTICATE", "STARTTLS", "IDLE"]
 MailboxArgument = str | bytes
@@ -59,9 +60,10 @@ def login(user: str, password: Secret) -> Command:
 
 def authenticate_plain(user: str, password: Secret, initial: bool) -> Command:
     """AUTHENTICATE PLAIN; `initial` sends the response with it, which needs SASL-IR (RFC 4959 §3)."""
-    if "\0" in user or "\0" in password.reveal():
-        raise UnsendableArgument("A name or password holds a NUL, which no sign-in can carry.")
-    response = encode_plain(user, password)
+    try:
+        response = b64encode(encode_plain(user, password))
+    except SaslError as mistake:
+        raise UnsendableArgument(str(mistake)) from mistake
     if initial:
         # Base64 always goes as an atom, as it must here.
         parts: tuple[Part, ...] = (b" PLAIN ", Argument(response, secret=True))
@@ -71,7 +73,8 @@ def authenticate_plain(user: str, password: Secret, initial: bool) -> Command:
 
 def id_(name: str, version: str) -> Command:
     """ID (RFC 2971 §3.1): tells the server who we are; some servers let nobody in without it."""
-    fields = (b' ("name" ', text_argument(name), b' "version" ', text_argument(version), b")")
+    name_string, version_string = text_argument(name, bare=False), text_argument(version, bare=False)
+    fields = (b' ("name" ', name_string, b' "version" ', version_string, b")")
     return Command("ID", fields)
 
 

@@ -22,10 +22,14 @@ LiteralMode = Literal["", "LITERAL-", "LITERAL+"]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An astring from outside. Raises `UnsendableArgument` when made from octets with a NUL."""
+    """An astring from outside, or with `bare` False a string, which is never an atom.
+
+    Raises `UnsendableArgument` when made from octets with a NUL.
+    """
 
     octets: bytes
     secret: bool = False
+    bare: bool = True
 
     def __post_init__(self) -> None:
         if b"\0" in self.octets:
@@ -65,10 +69,10 @@ class Mailbox:
 Part = bytes | Argument | Mailbox
 
 
-def text_argument(text: str, *, secret: bool = False) -> Argument:
+def text_argument(text: str, *, secret: bool = False, bare: bool = True) -> Argument:
     """Make an argument of text that is not a mailbox's name. Octets hidden by surrogateescape come back."""
     try:
-        return Argument(text.encode("utf-8", "surrogateescape"), secret)
+        return Argument(text.encode("utf-8", "surrogateescape"), secret, bare)
     except UnicodeEncodeError as mistake:
         raise UnsendableArgument("A name or password holds half a character.") from mistake
 
@@ -81,14 +85,14 @@ def segments(parts: Iterable[Part], mode: LiteralMode, *, utf8: bool) -> list[by
             case bytes():
                 out[-1] += part
             case Mailbox():
-                _append(out, part.octets(utf8=utf8), mode)
+                _append(out, part.octets(utf8=utf8), mode, bare=True)
             case Argument():
-                _append(out, part.octets, mode)
+                _append(out, part.octets, mode, bare=part.bare)
     return [bytes(segment) for segment in out]
 
 
-def _append(out: list[bytearray], octets: bytes, mode: LiteralMode) -> None:
-    if _ATOM.fullmatch(octets) and octets.upper() != b"NIL":
+def _append(out: list[bytearray], octets: bytes, mode: LiteralMode, *, bare: bool) -> None:
+    if bare and _ATOM.fullmatch(octets) and octets.upper() != b"NIL":
         out[-1] += octets
     elif len(octets) <= QUOTED_OCTETS and _QUOTABLE.fullmatch(octets):
         out[-1] += b'"%b"' % octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
