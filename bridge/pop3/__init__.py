@@ -1,9 +1,9 @@
-"""The POP3 server's side of the protocol, sans-IO."""
+"""POP3 as a server speaks it, without sockets (RFC 1939): `Pop3Connection`, what it gives, and reply makers."""
 
-from bridge.pop3.capabilities import Features
-from bridge.pop3.connection import Pop3Connection, ResponseCode
+from bridge.pop3.connection import Pop3Connection
 from bridge.pop3.events import (
     Closed,
+    CloseReason,
     Dele,
     Event,
     Last,
@@ -11,6 +11,7 @@ from bridge.pop3.events import (
     Login,
     NeedData,
     Quit,
+    Request,
     Retr,
     Rset,
     StartTls,
@@ -18,11 +19,15 @@ from bridge.pop3.events import (
     Top,
     UidlAsked,
 )
-from bridge.pop3.listing import scan_lines, uidl_lines
+from bridge.pop3.features import Features
+from bridge.pop3.listing import SLICE, scan_lines, uidl_lines
+from bridge.pop3.replies import ResponseCode
 from bridge.pop3.states import State
 from bridge.pop3.top import TopCut
 
 __all__ = [
+    "SLICE",
+    "CloseReason",
     "Closed",
     "Dele",
     "Event",
@@ -33,6 +38,7 @@ __all__ = [
     "NeedData",
     "Pop3Connection",
     "Quit",
+    "Request",
     "ResponseCode",
     "Retr",
     "Rset",

@@ -1,322 +1,240 @@
-"""The sans-IO POP3 connection: octets in, events out, replies in, octets out."""
+"""The server's side of one POP3 connection, without a socket: octets in, requests out, replies in, octets out."""
 
-from typing import Literal
+import binascii
+from collections.abc import Iterable
+from typing import assert_never
 
-from bridge.model.names import MsgNum
 from bridge.model.secret import Secret
-from bridge.pop3 import limits
-from bridge.pop3.capabilities import Features, capability_lines
-from bridge.pop3.commands import Mistake, parse, split
-from bridge.pop3.events import Closed, Event, Login, NeedData, Quit, StartTls
-from bridge.pop3.lines import Line, LineReader, Overlong
-from bridge.pop3.states import HEARD, State
-from bridge.pop3.stuffing import Stuffer
+from bridge.pop3.answering import Answering
+from bridge.pop3.commands import AuthPlain, Capa, Command, ListMechanisms, Noop, Pass, Refused, User, parse
+from bridge.pop3.events import (
+    Closed,
+    CloseReason,
+    Dele,
+    Event,
+    Last,
+    List,
+    Login,
+    NeedData,
+    Quit,
+    Request,
+    Retr,
+    Rset,
+    StartTls,
+    Stat,
+    Top,
+    UidlAsked,
+)
+from bridge.pop3.features import MECHANISMS, Features, capabilities
+from bridge.pop3.reader import LineReader, Trouble
+from bridge.pop3.replies import CHALLENGE, END, error_line, ok_line
+from bridge.pop3.states import COMMANDS, State, Step
 from bridge.sasl import SaslError, decode_plain
 
-ResponseCode = Literal["AUTH", "SYS/TEMP", "SYS/PERM", "IN-USE", "LOGIN-DELAY"]
+MAX_BAD_BEFORE_LOGIN = 10
+"""Bad commands in a row before a login: ours; a device's probing stays well below."""
 
-_FOREIGN = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"CONNECT ", b"DELETE ", b"\x16\x03", b"SSH-2.0-")
+MAX_BAD_AFTER_LOGIN = 20
+"""Bad commands in a row after a login: what Dovecot allows, so what devices have met."""
+
 _NEED_DATA = NeedData()
 
 
-class Pop3Connection:
-    """One device's conversation (RFC 1939). Commands come as events in order, the next only when the last one is
-    answered, so pipelining (RFC 2449 §6.6) keeps its order. Calling a reply with no command open is a mistake of
-    the caller's and raises `AssertionError`.
+class Pop3Connection(Answering):
+    """Feed what the device sends, handle what `next_event` gives, send what `data_to_send` gives.
+
+    Requests come one at a time: while one is open, `next_event` gives NeedData however much was fed, so that replies
+    keep the order of pipelined commands (RFC 2449 §6.6). Feed at most 8 KiB before emptying `next_event`: commands
+    answered here queue replies of up to 30 times their size.
+
+    Answered here, without an event: USER, CAPA, NOOP, a bare AUTH, all that is unknown, garbled or out of place.
+    Nothing that a device sends raises. A limit that is passed queues the `-ERR` that is due, then gives Closed.
     """
 
     def __init__(self, features: Features) -> None:
-        self.features = features
-        self.state = State.AUTHORIZATION
-        self._lines = LineReader()
-        self._out = bytearray()
-        self._open = False
-        self._closing: str | None = None
+        super().__init__()
+        self._features = features
+        self._reader = LineReader()
         self._eof = False
         self._name: str | None = None
-        self._sasl = False
+        self._response_due = False
         self._bad = 0
-        self._wrong = 0
-        self._first = True
-        self._stuffer = Stuffer()
 
     @property
     def scanned(self) -> int:
-        """Octets looked at so far in search of line ends."""
-        return self._lines.scanned
+        """Octets looked at so far: to find lines, and once more to take each apart."""
+        return self._reader.scanned
 
-    def greet(self, text: str = "popbridge ready") -> None:
-        """Queue the greeting."""
-        self._line(f"+OK {text}")
+    @property
+    def buffered(self) -> int:
+        """Octets fed and not yet taken: no more than the last feed and one unfinished line."""
+        return len(self._reader)
 
     def receive_data(self, data: bytes) -> None:
-        """Take octets from the device; after QUIT they are ignored."""
-        if self.state in {State.AUTHORIZATION, State.TRANSACTION} and self._closing is None:
-            self._lines.feed(data)
+        """Take what the device sent. Behind QUIT, and once it is over, it is ignored."""
+        if self._end is None and not isinstance(self._open, Quit):
+            self._reader.feed(data)
 
     def receive_eof(self) -> None:
-        """Take it that the device will send no more; what has arrived whole is still answered."""
+        """The device sends nothing more. What is whole is still obeyed, a line without an end never is."""
         self._eof = True
 
-    def data_to_send(self) -> bytes:
-        """Give what is queued, and forget it."""
-        data = bytes(self._out)
-        self._out.clear()
-        return data
+    def tls_started(self, features: Features) -> None:
+        """TLS is up: forget what was said before it, and drop what was fed but not yet read (RFC 2595 §4).
+
+        Whoever calls must also have dropped what the socket gave behind STLS before the handshake.
+        """
+        assert self._upgrading, "begin_tls comes first"
+        self._upgrading = False
+        self._features = features
+        self._reader.clear()
+        self._name = None
+        self._bad = 0
 
     def next_event(self) -> Event:
-        """Give the next command, or `NeedData`. What needs no answer from outside is answered here."""
-        while not self._open:
-            if self._closing is not None:
-                self.state = State.CLOSED
-                return Closed(self._closing)
-            if self._first and self._foreign():
-                continue
-            line = self._lines.next()
-            if line is None:
-                if self._eof:
-                    self._closing = "closed by the device"
-                    continue
+        """Give the next request, NeedData, or Closed. Never waits, never raises for what a device sent."""
+        while self._end is None:
+            if self._open is not None:
                 return _NEED_DATA
-            event = self._heard(line)
-            if event is not None:
-                self._open = True
-                return event
-        return _NEED_DATA
+            if self._upgrading and not self._eof:
+                return _NEED_DATA
+            line = None if self._upgrading else self._reader.next_line(response=self._response_due)
+            if line is None and not self._eof:
+                return _NEED_DATA
+            self._open = self._read(line)
+            if self._open is not None:
+                return self._open
+        return Closed(self._end)
 
-    def _foreign(self) -> bool:
-        """True when the first octets belong to HTTP, TLS or SSH: no reply, for none would be understood."""
-        start = self._lines.peek()
-        if any(start.startswith(mark[: len(start)]) for mark in _FOREIGN) and len(start) < 3:
-            return False
-        self._first = not start
-        if any(start.startswith(mark[:8]) for mark in _FOREIGN):
-            self._closing = "another protocol"
-            return True
-        return False
-
-    def _heard(self, line: Line | Overlong) -> Event | None:
-        if isinstance(line, Overlong):
-            self._end_sasl()
-            self._mistake("the line is too long")
-            if line.hopeless:
-                self._closing = "a line without end"
-            return None
-        if self._sasl:
-            return self._sasl_response(line.octets)
-        try:
-            keyword, rest = split(line.octets)
-            return self._command(keyword, rest)
-        except Mistake as mistake:
-            self._mistake(str(mistake))
-            return None
-
-    def _command(self, keyword: bytes, rest: bytes) -> Event | None:
-        keyword = keyword if keyword in HEARD else keyword.rstrip()
-        if keyword not in HEARD:
-            if keyword.startswith(b"X"):
-                self._line("-ERR unknown command")
-                return None
-            raise Mistake("unknown command")
-        if self.state not in HEARD[keyword]:
-            raise Mistake("log in first" if self.state is State.AUTHORIZATION else "already logged in")
-        event = self._dispatch(keyword, rest)
-        self._bad = 0
-        return event
-
-    def _dispatch(self, keyword: bytes, rest: bytes) -> Event | None:
-        match keyword:
-            case b"USER":
-                self._user(rest)
-                return None
-            case b"PASS":
-                return self._pass(rest)
-            case b"AUTH":
-                return self._auth(rest)
-            case b"STLS":
-                return self._stls(rest)
-            case b"CAPA":
-                self._multi("capabilities follow", capability_lines(self.features))
-                return None
-            case b"NOOP":
-                self._line("+OK")
-                return None
-            case b"QUIT":
-                if self.state is State.TRANSACTION:
-                    self.state = State.UPDATE
-                return Quit()
+    def _read(self, line: bytes | Trouble | None) -> Request | None:
+        match line:
+            case bytes():
+                return self._response(line) if self._take_response_due() else self._command(line)
+            case None:
+                self._finish("device closed")
+            case Trouble.HTTP:
+                self._finish("HTTP on a POP3 port")
+            case Trouble.TLS:
+                self._finish("TLS on a plain port")
+            case Trouble.ENDLESS:
+                self._give_up("that line is too long", "line too long")
+            case Trouble.OVERLONG:
+                self._take_response_due()
+                self._bad_command("that line is too long")
             case _:
-                return parse(keyword, rest)
-
-    def _user(self, rest: bytes) -> None:
-        name = rest.strip()
-        self._name = None
-        if not self.features.passwords:
-            self._line(self._no_password_here())
-        elif not name:
-            raise Mistake("USER needs a name")
-        else:
-            self._name = name.decode("utf-8", "surrogateescape")
-            self._line("+OK now the password")
-
-    def _no_password_here(self) -> str:
-        return "-ERR a password may not be sent here without TLS" + (": use STLS first" if self.features.tls else "")
-
-    def _pass(self, rest: bytes) -> Login | None:
-        """The password is the rest of the line, blanks and all."""
-        name, self._name = self._name, None
-        if name is None:
-            raise Mistake("USER first")
-        return Login(name, Secret(rest.decode("utf-8", "surrogateescape")), "USER")
-
-    def _auth(self, rest: bytes) -> Login | None:
-        arguments = rest.split()
-        if not arguments:
-            self._multi("mechanisms follow", list(self.features.mechanisms))
-            return None
-        if arguments[0].upper() != b"PLAIN" or len(arguments) > 2:
-            self._line("-ERR unknown mechanism")
-            return None
-        if not self.features.passwords:
-            self._line(self._no_password_here())
-            return None
-        if len(arguments) == 2:
-            return self._plain(b"" if arguments[1] == b"=" else arguments[1])
-        self._sasl = True
-        self._lines.limit = limits.AUTH_LINE
-        self._line("+ ")
+                assert_never(line)
         return None
 
-    def _sasl_response(self, octets: bytes) -> Login | None:
-        self._end_sasl()
-        if octets.strip() == b"*":
-            self._line("-ERR cancelled")
+    def _take_response_due(self) -> bool:
+        due, self._response_due = self._response_due, False
+        return due
+
+    def _command(self, line: bytes) -> Request | None:
+        command = parse(line)
+        if isinstance(command, Refused):
+            self._bad_command(command.text, counts=command.counts)
+        elif type(command) not in COMMANDS[self._state]:
+            self._bad_command("not now")
+        else:
+            return self._obey(command)
+        return None
+
+    def _obey(self, command: Command) -> Request | None:
+        match command:
+            case Pass(password):
+                return self._pass(password)
+            case AuthPlain(initial):
+                return self._auth_plain(initial)
+            case StartTls():
+                return self._start_tls(command)
+            case Quit():
+                self._step(Step.QUIT_ASKED)
+                self._reader.clear()
+                return command
+            case Stat() | List() | UidlAsked() | Retr() | Top() | Dele() | Last() | Rset():
+                return self._asked(command)
+            case User(name):
+                self._user(name)
+            case Noop():
+                self._fine()
+            case Capa():
+                self._tell(capabilities(self._features, self._state))
+            case ListMechanisms():
+                self._tell(MECHANISMS if self._features.passwords else ())
+            case _:
+                assert_never(command)
+        return None
+
+    def _start_tls(self, command: StartTls) -> Request | None:
+        if self._features.tls:
+            return self._asked(command)
+        self._bad_command("TLS is not offered here")
+        return None
+
+    def _user(self, name: str) -> None:
+        if not self._features.passwords:
+            self._no_passwords()
+            return
+        self._name = name
+        self._fine("send PASS")
+
+    def _pass(self, password: Secret) -> Request | None:
+        if self._name is None:
+            self._bad_command("USER comes first")
             return None
-        return self._plain(octets.strip())
+        name, self._name = self._name, None  # after a wrong password USER comes first again
+        return self._asked(Login(name, password, "USER"))
 
-    def _end_sasl(self) -> None:
-        self._sasl = False
-        self._lines.limit = limits.COMMAND_LINE
+    def _auth_plain(self, initial: bytes | None) -> Request | None:
+        if not self._features.passwords:
+            self._no_passwords()
+        elif initial is not None:
+            return self._response(b"" if initial == b"=" else initial)
+        else:
+            self._response_due = True
+            self._out.append(CHALLENGE)
+        return None
 
-    def _plain(self, response: bytes) -> Login | None:
+    def _response(self, line: bytes) -> Request | None:
+        """Read the response to AUTH PLAIN: any line is one, even if it looks like a command (RFC 5034 §4)."""
+        encoded = line.strip(b" \t")
+        if encoded == b"*":
+            self._out.append(error_line("authentication cancelled"))
+            return None
         try:
-            credentials = decode_plain(response)
-        except SaslError as failure:
-            self._mistake(str(failure))
+            found = decode_plain(binascii.a2b_base64(encoded, strict_mode=True))
+        except (binascii.Error, SaslError):
+            self._bad_command("that is not a PLAIN response")
             return None
-        return Login(credentials.name, credentials.password, "PLAIN")
+        if found.authzid not in ("", found.authcid):
+            self._bad_command("signing in as someone else is not possible")
+            return None
+        return self._asked(Login(found.authcid, found.password, "PLAIN"))
 
-    def _stls(self, rest: bytes) -> StartTls:
-        if rest.strip() or not self.features.tls:
-            raise Mistake("STLS is not on offer here" if not self.features.tls else "wrong arguments for STLS")
-        return StartTls()
-
-    def _mistake(self, text: str) -> None:
-        self._bad += 1
-        self._line(f"-ERR {text}")
-        limit = limits.BAD_AFTER_LOGIN if self.state is State.TRANSACTION else limits.BAD_BEFORE_LOGIN
-        if self._bad >= limit:
-            self._closing = "too many bad commands"
-
-    # Replies.
-
-    def _answered(self) -> None:
-        assert self._open, "no command is open"
-        self._open = False
-
-    def ok(self, text: str = "") -> None:
-        """Answer that it is done."""
-        self._answered()
-        self._line(f"+OK {text}".rstrip())
-
-    def error(self, text: str, code: ResponseCode | None = None) -> None:
-        """Answer that it cannot be done, with a response code (RFC 2449 §8) where one fits."""
-        self._answered()
-        self._line(f"-ERR [{code}] {text}" if code else f"-ERR {text}")
-
-    def login_accepted(self, count: int, octets: int) -> None:
-        """Open the maildrop: TRANSACTION begins."""
-        self.ok(f"maildrop has {count} messages ({octets} octets)")
-        self.state = State.TRANSACTION
+    def _asked(self, request: Request) -> Request:
         self._bad = 0
+        return request
 
-    def login_refused(self, text: str, code: ResponseCode) -> None:
-        """Refuse a login. The third wrong password closes the connection."""
-        self.error(text, code)
-        if code == "AUTH":
-            self._wrong += 1
-            if self._wrong >= limits.WRONG_PASSWORDS:
-                self._closing = "too many wrong passwords"
+    def _fine(self, text: str = "") -> None:
+        self._bad = 0
+        self._out.append(ok_line(text))
 
-    def begin_tls(self) -> None:
-        """Answer STLS; what the device sends from here on is the handshake, and what it sent already is dropped."""
-        self._answered()
-        self._line("+OK begin TLS")
-        self._lines.discard()
+    def _no_passwords(self) -> None:
+        offered = self._features.tls
+        self._bad_command("use STLS first" if offered else "passwords are not taken on this connection")
 
-    def tls_started(self, features: Features) -> None:
-        """Go on inside TLS: what was said before is forgotten (RFC 2595 §4)."""
-        self._lines.discard()
-        self.features = features
-        self._name = None
-        self._bad = self._wrong = 0
-        self._first = False
+    def _tell(self, lines: Iterable[bytes]) -> None:
+        self._out.append(b"\r\n".join((b"+OK", *lines, END)))
 
-    def stat(self, count: int, octets: int) -> None:
-        """Answer STAT."""
-        self.ok(f"{count} {octets}")
+    def _bad_command(self, text: str, *, counts: bool = True) -> None:
+        self._bad += counts
+        limit = MAX_BAD_BEFORE_LOGIN if self._state is State.AUTHORIZATION else MAX_BAD_AFTER_LOGIN
+        if self._bad >= limit:
+            self._give_up("too many bad commands", "too many bad commands")
+        else:
+            self._out.append(error_line(text))
 
-    def scan(self, num: MsgNum, octets: int) -> None:
-        """Answer LIST of one message."""
-        self.ok(f"{num} {octets}")
-
-    def unique_id(self, num: MsgNum, uidl: str) -> None:
-        """Answer UIDL of one message."""
-        self.ok(f"{num} {uidl}")
-
-    def begin_lines(self, text: str) -> None:
-        """Begin a listing."""
-        assert self._open, "no command is open"
-        self._line(f"+OK {text}")
-
-    def lines(self, data: bytes) -> None:
-        """Go on with whole lines, none of which begins with a dot."""
-        self._out += data
-
-    def end_lines(self) -> None:
-        """End a listing."""
-        self._answered()
-        self._out += b".\r\n"
-
-    def begin_message(self, octets: int | None) -> None:
-        """Begin a message; `octets` is named only where it was measured."""
-        assert self._open, "no command is open"
-        self._line("+OK message follows" if octets is None else f"+OK {octets} octets")
-        self._stuffer = Stuffer()
-
-    def message(self, chunk: bytes) -> None:
-        """Go on with repaired octets of the message; they are byte-stuffed here."""
-        self._out += self._stuffer.feed(chunk)
-
-    def end_message(self) -> None:
-        """End a message whose last line is ended."""
-        assert self._stuffer.ended, "the last line is not ended"
-        self._answered()
-        self._out += b".\r\n"
-
-    def quit_accepted(self, text: str) -> None:
-        """Answer QUIT: all it asked for is on disk."""
-        self.ok(text)
-        self._closing = "quit"
-
-    def quit_refused(self, text: str, code: ResponseCode | None = None) -> None:
-        """Answer QUIT when its deletions could not be made durable (RFC 1939 §6)."""
-        self.error(text, code)
-        self._closing = "update failed"
-
-    def _multi(self, text: str, lines: list[str]) -> None:
-        for line in (f"+OK {text}", *lines, "."):
-            self._line(line)
-
-    def _line(self, text: str) -> None:
-        self._out += text.encode("ascii", "replace") + b"\r\n"
+    def _give_up(self, text: str, reason: CloseReason) -> None:
+        self._out.append(error_line(text))
+        self._reader.clear()
+        self._finish(reason)

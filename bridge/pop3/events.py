@@ -1,4 +1,4 @@
-"""What a device asked for: one event per command that needs an answer from the session."""
+"""What a device asks for, as `Pop3Connection.next_event` gives it. Every event but two waits for exactly one reply."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,22 +6,36 @@ from typing import Literal
 from bridge.model.names import MsgNum
 from bridge.model.secret import Secret
 
+CloseReason = Literal[
+    "quit",
+    "device closed",
+    "refused",
+    "wrong passwords",
+    "too many bad commands",
+    "line too long",
+    "HTTP on a POP3 port",
+    "TLS on a plain port",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class NeedData:
-    """Nothing whole has arrived, or the open command is not answered yet."""
+    """Nothing whole is left to do: send what is queued, then feed what the device sends next. Waits for no reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The conversation is over: send what is queued, then close. `reason` is a word for the log."""
+    """It is over: send what is queued, then close. Given again at every further call. Waits for no reply."""
 
-    reason: str
+    reason: CloseReason
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A name and a password, by USER and PASS (RFC 1939 §7) or AUTH PLAIN (RFC 5034)."""
+    """USER with PASS, or AUTH PLAIN: answer with `login_accepted` or `login_refused`.
+
+    The name and the password are as sent, blanks included; octets that are not UTF-8 stand as surrogate escapes.
+    """
 
     name: str
     password: Secret
@@ -30,38 +44,38 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class StartTls:
-    """STLS (RFC 2595 §4)."""
+    """STLS: answer with `begin_tls`, then upgrade, then `tls_started`; or with `error` (RFC 2595 §4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """STAT."""
+    """STAT: answer with `stat`."""
 
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """LIST, of one message or of all."""
+    """LIST: answer with `scan` for one message; for all (`num` None) with `begin_lines`, `lines`…, `end_lines`."""
 
     num: MsgNum | None
 
 
 @dataclass(frozen=True, slots=True)
 class UidlAsked:
-    """UIDL, of one message or of all."""
+    """UIDL: answer with `unique_id` for one message; for all (`num` None) with lines, and never with `error`."""
 
     num: MsgNum | None
 
 
 @dataclass(frozen=True, slots=True)
 class Retr:
-    """RETR."""
+    """RETR: answer with `begin_message`, `message`…, `end_message`, or `error`."""
 
     num: MsgNum
 
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """TOP: the header, the empty line, and `lines` lines of the body."""
+    """TOP: answered as RETR is, with the octets that `TopCut(lines)` leaves."""
 
     num: MsgNum
     lines: int
@@ -69,24 +83,28 @@ class Top:
 
 @dataclass(frozen=True, slots=True)
 class Dele:
-    """DELE."""
+    """DELE: answer with `ok` or `error`."""
 
     num: MsgNum
 
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """LAST (RFC 1460), which old devices still send."""
+    """LAST, from RFC 1460: answer with `ok("n")`, the highest message-number the device has accessed, or 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rset:
-    """RSET."""
+    """RSET: answer with `ok`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    """QUIT, in AUTHORIZATION or TRANSACTION."""
+    """QUIT: answer with `quit_accepted` or `quit_refused`. Whatever else the device sends is ignored.
+
+    In TRANSACTION the state is UPDATE by now; before a login it stays AUTHORIZATION and there is nothing to update.
+    """
 
 
-Event = NeedData | Closed | Login | StartTls | Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset | Quit
+Request = Login | StartTls | Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset | Quit
+Event = NeedData | Closed | Request

@@ -1,11 +1,18 @@
-"""The states of a POP3 session and which command is heard in which: the table of RFC 1939 §3."""
+"""The states of a POP3 session as two tables: what may be asked in each, and what leads from one to the next.
+
+House rules: nothing else decides whether a command fits a state; nothing else moves a session to another one; what no
+table holds is not allowed.
+"""
 
 from collections.abc import Mapping
 from enum import Enum
 
+from bridge.pop3.commands import AuthPlain, Capa, Command, ListMechanisms, Noop, Pass, User
+from bridge.pop3.events import Dele, Last, List, Quit, Retr, Rset, StartTls, Stat, Top, UidlAsked
+
 
 class State(Enum):
-    """Where the conversation stands."""
+    """Where a session is (RFC 1939 §3), and CLOSED when nothing more will be read."""
 
     AUTHORIZATION = "AUTHORIZATION"
     TRANSACTION = "TRANSACTION"
@@ -13,22 +20,27 @@ class State(Enum):
     CLOSED = "CLOSED"
 
 
-A, T = frozenset({State.AUTHORIZATION}), frozenset({State.TRANSACTION})
+class Step(Enum):
+    """What moves a session from one state to another."""
 
-HEARD: Mapping[bytes, frozenset[State]] = {
-    b"USER": A,
-    b"PASS": A,
-    b"AUTH": A,
-    b"STLS": A,
-    b"CAPA": A | T,
-    b"QUIT": A | T,
-    b"STAT": T,
-    b"LIST": T,
-    b"UIDL": T,
-    b"RETR": T,
-    b"TOP": T,
-    b"DELE": T,
-    b"LAST": T,
-    b"RSET": T,
-    b"NOOP": T,
+    LOGGED_IN = "logged in"
+    QUIT_ASKED = "QUIT asked"
+    ENDED = "ended"
+
+
+COMMANDS: Mapping[State, frozenset[type[Command]]] = {
+    State.AUTHORIZATION: frozenset({User, Pass, AuthPlain, ListMechanisms, Capa, StartTls, Quit}),
+    State.TRANSACTION: frozenset({Stat, List, UidlAsked, Retr, Top, Dele, Last, Rset, Noop, Capa, Quit}),
+    State.UPDATE: frozenset(),
+    State.CLOSED: frozenset(),
+}
+
+STEPS: Mapping[tuple[State, Step], State] = {
+    (State.AUTHORIZATION, Step.LOGGED_IN): State.TRANSACTION,
+    (State.AUTHORIZATION, Step.QUIT_ASKED): State.AUTHORIZATION,  # there is no maildrop to update
+    (State.TRANSACTION, Step.QUIT_ASKED): State.UPDATE,
+    (State.AUTHORIZATION, Step.ENDED): State.CLOSED,
+    (State.TRANSACTION, Step.ENDED): State.CLOSED,
+    (State.UPDATE, Step.ENDED): State.CLOSED,
+    (State.CLOSED, Step.ENDED): State.CLOSED,
 }

@@ -1,27 +1,23 @@
-"""Byte-stuffing (RFC 1939 §3) on chunks of lines that end in CRLF."""
+"""Byte-stuffing: a dot more at the start of each line that begins with one (RFC 1939 §3)."""
 
 
-class Stuffer:
-    """Doubles a dot at the start of a line, whatever the chunks."""
+class DotStuffing:
+    """Stuffs one multi-line reply fed as chunks, whose lines end in CRLF; cut anywhere, it gives the same octets.
 
-    __slots__ = ("_at_start", "_tail")
+    `at_line_start` is True before the first chunk and after one that ended a line.
+    """
+
+    __slots__ = ("at_line_start",)
 
     def __init__(self) -> None:
-        self._at_start = True
-        self._tail = b""
+        self.at_line_start = True
 
     def feed(self, chunk: bytes) -> bytes:
-        """Give the chunk stuffed; the chunk itself where no line begins with a dot."""
+        """Give the stuffed octets of `chunk`: the very same object where no line begins with a dot."""
         if not chunk:
             return chunk
         stuffed = chunk.replace(b"\n.", b"\n..") if b"\n." in chunk else chunk
-        if self._at_start and chunk.startswith(b"."):
+        if self.at_line_start and chunk.startswith(b"."):
             stuffed = b"." + stuffed
-        self._at_start = chunk.endswith(b"\n")
-        self._tail = (self._tail + chunk[-2:])[-2:]
+        self.at_line_start = chunk.endswith(b"\n")
         return stuffed
-
-    @property
-    def ended(self) -> bool:
-        """True when the lines so far are whole, so that the final dot may follow."""
-        return self._tail in {b"", b"\r\n"}

@@ -1,4 +1,4 @@
-"""SASL mechanisms, pure: whoever waits or draws nonces is elsewhere."""
+"""SASL mechanisms, both sides, without base64 or lines: those belong to the protocol that carries them."""
 
 from bridge.sasl.plain import PlainCredentials, SaslError, decode_plain, encode_plain
 

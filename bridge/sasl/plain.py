@@ -1,38 +1,41 @@
-"""SASL PLAIN (RFC 4616), both sides."""
+"""PLAIN: the identity to act as, the identity that signs in, and its password, in one message (RFC 4616 §2)."""
 
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
-from typing import NamedTuple
+from dataclasses import dataclass
 
+from bridge.model.failures import BridgeError
 from bridge.model.secret import Secret
 
 
-class SaslError(Exception):
-    """The other side's response is not what the mechanism asks for."""
+class SaslError(BridgeError):
+    """A SASL message is not what its mechanism asks for. `str()` says what is wrong and shows none of it."""
 
 
-class PlainCredentials(NamedTuple):
-    """Who logs in, and with what."""
+@dataclass(frozen=True, slots=True)
+class PlainCredentials:
+    """One decoded message. Octets that are not UTF-8 stand as surrogate escapes.
 
-    name: str
+    `authzid` is empty where the device asks for no other identity than its own, `authcid`.
+    """
+
+    authzid: str
+    authcid: str
     password: Secret
 
 
 def decode_plain(response: bytes) -> PlainCredentials:
-    """Read a base64 response. An authorization identity must be empty or the same name. Raises `SaslError`."""
-    try:
-        octets = b64decode(response, validate=True)
-    except (Base64Error, ValueError) as mistake:
-        raise SaslError("the response is not base64") from mistake
-    parts = octets.split(b"\0")
-    if len(parts) != 3 or not parts[1]:
-        raise SaslError("the response does not hold a name and a password")
-    acting, name, password = (part.decode("utf-8", "surrogateescape") for part in parts)
-    if acting not in {"", name}:
-        raise SaslError("one device cannot act for another")
-    return PlainCredentials(name, Secret(password))
+    """Take a device's message apart, after base64. Raises SaslError; nothing is said about whether it is right."""
+    parts = response.split(b"\0")
+    if len(parts) != 3:
+        raise SaslError("A PLAIN message has three parts, with a NUL between them.")
+    authzid, authcid, password = (part.decode("utf-8", "surrogateescape") for part in parts)
+    if not authcid or not password:
+        raise SaslError("A PLAIN message names who signs in, and the password.")
+    return PlainCredentials(authzid, authcid, Secret(password))
 
 
 def encode_plain(user: str, password: Secret) -> bytes:
-    """Give the base64 response that logs `user` in."""
-    return b64encode(f"\0{user}\0{password.reveal()}".encode("utf-8", "surrogateescape"))
+    """Make the message that signs `user` in, before base64. Raises SaslError where PLAIN cannot say it."""
+    words = (user, password.reveal())
+    if not all(words) or any("\0" in word for word in words):
+        raise SaslError("PLAIN carries neither an empty user or password nor one with a NUL in it.")
+    return b"\0" + b"\0".join(word.encode("utf-8", "surrogateescape") for word in words)

@@ -1,0 +1,82 @@
+"""Lines out of whatever pieces a device's octets come in, with limits. Each octet is looked at once here."""
+
+from enum import Enum, auto
+
+COMMAND_LIMIT = 255
+"""Octets of a command line, its CRLF counted (RFC 2449 §4)."""
+
+AUTH_LIMIT = 2048
+"""Octets of a line that carries a response: more than PLAIN's three parts of 255 octets (RFC 4616 §2) are in base64."""
+
+CLOSE_LIMIT = 8192
+"""Octets without a line end after which the device is not talking POP3: ours, 32 times the longest command."""
+
+_HTTP = tuple(b"GET |POST |HEAD |PUT |OPTIONS |CONNECT |DELETE |PATCH |TRACE |PRI ".split(b"|"))
+_TLS_HANDSHAKE = b"\x16"
+_AUTH = b"AUTH "
+
+
+class Trouble(Enum):
+    """Why there is no line. OVERLONG is over at its end; after any other nothing can be read any more."""
+
+    OVERLONG = auto()
+    ENDLESS = auto()
+    HTTP = auto()
+    TLS = auto()
+
+
+class LineReader:
+    """Cuts lines out of a stream. `scanned` counts the octets looked at so far, for the tests of its cost."""
+
+    __slots__ = ("_buffer", "_first", "_seen", "scanned")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._seen = 0  # octets at the start of the buffer known to hold no LF
+        self._first = True
+        self.scanned = 0
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Take what the device sent."""
+        self._buffer += data
+
+    def clear(self) -> None:
+        """Forget all that was fed, and that anything ever was."""
+        self._buffer.clear()
+        self._seen = 0
+        self._first = True
+
+    def next_line(self, *, response: bool = False) -> bytes | Trouble | None:
+        """Give the next line without its end (LF, with or without CRs before it), or None when there is none yet.
+
+        `response`: the line is a SASL response rather than a command, and may be as long as those are.
+        """
+        if self._first and (stranger := self._stranger()):
+            return stranger
+        end = self._buffer.find(b"\n", self._seen)
+        self.scanned += (end + 1 if end >= 0 else len(self._buffer)) - self._seen
+        if end < 0:
+            self._seen = len(self._buffer)
+            return Trouble.ENDLESS if self._seen > CLOSE_LIMIT else None
+        if end > CLOSE_LIMIT:
+            return Trouble.ENDLESS
+        return self._take(end, response)
+
+    def _take(self, end: int, response: bool) -> bytes | Trouble:
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._seen = 0
+        self._first = False
+        limit = AUTH_LIMIT if response or line[: len(_AUTH)].upper() == _AUTH else COMMAND_LIMIT
+        line = line.rstrip(b"\r")
+        self.scanned += len(line)
+        return line if len(line) + 2 <= limit else Trouble.OVERLONG
+
+    def _stranger(self) -> Trouble | None:
+        """Tell a browser, or a device that starts with TLS, by its first octets: neither is owed an answer."""
+        if self._buffer.startswith(_TLS_HANDSHAKE):
+            return Trouble.TLS
+        return Trouble.HTTP if self._buffer.startswith(_HTTP) else None
