@@ -1,28 +1,39 @@
 """Sockets and TLS: the only room that has them."""
 
+from bridge.net.certificates import check_certificates
 from bridge.net.dial import dial, secure
-from bridge.net.errors import DeviceGone, DeviceIdle, DialFailed, NetClosed, NetError
+from bridge.net.errors import DeviceGone, DeviceIdle, DialFailed, NetClosed, NetError, NotTrusted
 from bridge.net.guard import run_guarded
-from bridge.net.listen import Listener, open_listeners
+from bridge.net.listen import Handler, Listener, open_listeners
 from bridge.net.pump import DevicePump
 from bridge.net.stream import Stream
-from bridge.net.systemd import notify
-from bridge.net.tls import ServerTls, client_context
+from bridge.net.systemd import notify, watchdog_interval
+from bridge.net.tls import ServerTls, client_context, server_context
+from bridge.net.unixsocket import connect_unix, listen_unix, peer_uid, remove_unix
 
 __all__ = [
     "DeviceGone",
     "DeviceIdle",
     "DevicePump",
     "DialFailed",
+    "Handler",
     "Listener",
     "NetClosed",
     "NetError",
+    "NotTrusted",
     "ServerTls",
     "Stream",
+    "check_certificates",
     "client_context",
+    "connect_unix",
     "dial",
+    "listen_unix",
     "notify",
     "open_listeners",
+    "peer_uid",
+    "remove_unix",
     "run_guarded",
     "secure",
+    "server_context",
+    "watchdog_interval",
 ]

@@ -1,4 +1,4 @@
-"""How connections fail."""
+"""How connections fail. Nothing else is raised by this room, whatever the other side does."""
 
 from bridge.model.failures import BridgeError
 
@@ -8,15 +8,19 @@ class NetError(BridgeError):
 
 
 class NetClosed(NetError):
-    """The other side closed or reset the connection."""
+    """The other side reset the connection, or it was closed here."""
 
 
 class DialFailed(NetError):
-    """A server could not be reached, or not be trusted."""
+    """A server could not be reached: which one, why, and what to look at."""
+
+
+class NotTrusted(DialFailed):
+    """A server was reached, but TLS with it cannot be trusted or had."""
 
 
 class DeviceGone(NetError):
-    """The device closed, reset, or took no octet for too long."""
+    """The device reset the connection, or took no octet for too long."""
 
 
 class DeviceIdle(NetError):

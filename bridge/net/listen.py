@@ -1,127 +1,129 @@
-"""Listening for devices: sockets of our own, or passed by systemd."""
+"""Taking connections of devices."""
 
 import errno
 import os
-import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 
 import trio
 
-from bridge.model.peer import Peer
 from bridge.model.settings import ListenerSettings
-from bridge.net.errors import NetError
+from bridge.net.bind import adopt, as_peer, bind
 from bridge.net.guard import run_guarded
+from bridge.net.keepalive import keep_alive
 from bridge.net.stream import Stream
+from bridge.net.systemd import passed_sockets
 from bridge.net.tls import ServerTls
 from bridge.telemetry import get_logger
 
 log = get_logger("net")
 
-FIRST_PASSED = 3
-"""The first descriptor that systemd passes (sd_listen_fds(3))."""
+PAUSE = 0.5
+"""Seconds to wait when the process has no descriptors left; sessions that end give some back."""
 
-USER_TIMEOUT = 120_000
-"""Milliseconds that sent octets may stay unacknowledged: TCP_USER_TIMEOUT (RFC 5482)."""
-
-FULL_PAUSE = 0.5
-"""Seconds to wait when the process has no descriptors left."""
+ONE_LOST = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENONET,
+        errno.EPERM,
+    }
+)
+"""Errors of one connection that went before it was taken (accept(2)): the next is taken at once."""
 
 Handler = Callable[[Stream, "Listener"], Awaitable[None]]
+"""Serves one connection. Under implicit TLS it gets the raw stream, and calls `stream.start_tls_server` with
+`listener.tls.context` itself, so that its limits count connections before TLS."""
 
 
 class Listener:
-    """One bound socket."""
+    """One listening socket.
+
+    `address` is what it is bound to, with the real port (`127.0.0.1:40123`, `[::1]:110`); `tls` holds the context
+    of listeners that have a certificate, and is where a reload puts new ones.
+    """
 
     def __init__(self, settings: ListenerSettings, sock: trio.socket.SocketType) -> None:
         self.settings = settings
         self.tls = ServerTls(settings) if settings.tls != "none" else None
+        self.address = str(as_peer(sock.getsockname()))
         self._socket = sock
-        host, port = sock.getsockname()[:2]
-        self.address = str(Peer(host, port))
+        self._failing = False
 
-    async def serve(self, handler: Handler) -> None:
-        """Take connections until cancelled. A handler that raises ends its own connection alone."""
-        async with trio.open_nursery() as nursery:
-            while True:
-                try:
-                    connection, address = await self._socket.accept()
-                except OSError as failure:
-                    await self._pause(failure)
-                    continue
-                nursery.start_soon(self._handle, handler, connection, Peer(str(address[0]), int(address[1])))
+    async def serve(
+        self,
+        handler: Handler,
+        sessions: trio.Nursery | None = None,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Take connections until `close` or cancelled; each handler runs under the guard, in `sessions` if given.
 
-    async def _handle(self, handler: Handler, connection: trio.socket.SocketType, peer: Peer) -> None:
-        with connection:
+        After `close` it returns: at once with `sessions`, which live on in their own nursery, else when the last
+        handler has ended. A handler that raises ends its own connection alone; every stream is closed behind it.
+        """
+        async with trio.open_nursery() as own:
+            task_status.started()
+            while (sock := await self._accept()) is not None:
+                (sessions or own).start_soon(self._handle, handler, sock)
+
+    async def _accept(self) -> trio.socket.SocketType | None:
+        """Wait for a connection; None once the listener is closed."""
+        while True:
             try:
-                _keep_alive(connection)
-                stream = Stream(trio.SocketStream(connection), peer)
+                sock, _ = await self._socket.accept()
+            except trio.ClosedResourceError:
+                return None
+            except OSError as failure:
+                if failure.errno == errno.EBADF:
+                    return None
+                await self._go_on(failure)
+            else:
+                self._failing = False
+                return sock
+
+    async def _go_on(self, failure: OSError) -> None:
+        """Get over an accept that failed: without a pause the loop would spin, for what waits stays waiting."""
+        if failure.errno in ONE_LOST:
+            return
+        if not self._failing:
+            log.error("listener.failing", address=self.address, problem=str(failure))
+        self._failing = True
+        await trio.sleep(PAUSE)
+
+    async def _handle(self, handler: Handler, sock: trio.socket.SocketType) -> None:
+        with sock:
+            try:
+                peer, local = as_peer(sock.getpeername()), as_peer(sock.getsockname())
+                stream = Stream(trio.SocketStream(sock), peer, local)
             except OSError:
-                return
+                return  # gone before it was looked at
+            keep_alive(stream.transport)
             await run_guarded("session", handler, stream, self)
 
-    async def _pause(self, failure: OSError) -> None:
-        if failure.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-            log.error("listener.full", address=self.address, problem=str(failure))
-            await trio.sleep(FULL_PAUSE)
-
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening: new connections are refused. Those taken live on."""
         self._socket.close()
 
 
-def _keep_alive(sock: trio.socket.SocketType) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+async def open_listeners(
+    settings: Sequence[ListenerSettings], environ: Mapping[str, str] = os.environ
+) -> list[Listener]:
+    """Bind every listener, or none. One that names a passed socket gives a `Listener` for each socket of that name.
 
-
-async def open_listeners(settings: Sequence[ListenerSettings]) -> list[Listener]:
-    """Bind every listener, or none. Raises `NetError` naming the address that cannot be had."""
-    passed = _passed_sockets()
+    Raises `NetError` naming the address, socket or certificate that cannot be had. Connections queue up from here
+    on, and are taken by `serve`.
+    """
+    passed = passed_sockets(environ)
     opened: list[Listener] = []
-    try:
+    with ExitStack() as undo:
         for one in settings:
-            sock = _adopt(one, passed) if one.systemd else await _bind(one)
-            opened.append(Listener(one, sock))
-    except NetError:
-        for listener in opened:
-            listener.close()
-        raise
+            for sock in adopt(one.systemd, passed.get(one.systemd, [])) if one.systemd else [await bind(one)]:
+                undo.callback(sock.close)
+                opened.append(Listener(one, sock))
+        undo.pop_all()
     return opened
-
-
-async def _bind(settings: ListenerSettings) -> trio.socket.SocketType:
-    where = Peer(settings.host, settings.port)
-    try:
-        found = await trio.socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        sock = trio.socket.socket(family, kind, protocol)
-    except OSError as failure:
-        raise NetError(f"cannot listen on {where}: {failure.strerror or failure}") from failure
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        await sock.bind(address)
-        sock.listen(1024)
-    except OSError as failure:
-        sock.close()
-        raise NetError(f"cannot listen on {where}: {failure.strerror or failure}") from failure
-    return sock
-
-
-def _passed_sockets() -> dict[str, list[int]]:
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return {}
-    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
-    found: dict[str, list[int]] = {}
-    for at in range(int(os.environ.get("LISTEN_FDS", "0"))):
-        found.setdefault(names[at] if at < len(names) else "unknown", []).append(FIRST_PASSED + at)
-    return found
-
-
-def _adopt(settings: ListenerSettings, passed: dict[str, list[int]]) -> trio.socket.SocketType:
-    if not passed.get(settings.systemd):
-        raise NetError(
-            f"systemd passed no socket named {settings.systemd}: look at the .socket unit's FileDescriptorName"
-        )
-    return trio.socket.from_stdlib_socket(socket.socket(fileno=passed[settings.systemd].pop(0)))

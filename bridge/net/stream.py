@@ -1,73 +1,113 @@
 """A byte stream that may become a TLS one."""
 
+import contextlib
 import ssl
 
 import trio
 
 from bridge.model.peer import Peer
 from bridge.net.errors import NetClosed, NetError
+from bridge.net.reasons import reason
+from bridge.net.transport import Transport
+
+CLOSE_SECONDS = 1.0
+"""How long a close in good order may wait for the other side: one slow round trip."""
+
+DRAIN = 65_536
+"""Octets thrown away while closing. Unread input would turn the close into a reset, and that may overtake
+the last reply."""
 
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
 
+NOWHERE = Peer("", 0)
+
 
 class Stream:
-    """Wraps a Trio stream. Failures are `NetError`s; after one the stream can only be closed."""
+    """Wraps a Trio stream. Failures are `NetError`s; after one the stream can only be closed.
 
-    def __init__(self, raw: trio.abc.Stream, peer: Peer) -> None:
+    `peer` is the other side, `local` the address it came to, `tls` is true once a handshake was completed.
+    """
+
+    def __init__(self, raw: trio.abc.Stream, peer: Peer, local: Peer = NOWHERE) -> None:
         self.peer = peer
-        self.tls = False
-        self._raw = raw
-        self._transport = raw
+        self.local = local
+        self.transport = Transport(raw)
+        self._secure: trio.SSLStream[Transport] | None = None
+        self._top: trio.abc.Stream = self.transport
 
-    async def send_all(self, data: bytes) -> None:
-        """Send everything. Waits for the other side; cancelled, an unknown part was sent."""
+    @property
+    def tls(self) -> bool:
+        """True once a TLS handshake was completed."""
+        return self._secure is not None
+
+    @property
+    def tls_version(self) -> str:
+        """`TLSv1.3` and the like, or empty in clear."""
+        return str(self._secure.version() or "") if self._secure is not None else ""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything. Waits for the other side; cancelled, an unknown part was sent. Raises `NetClosed`."""
         try:
-            await self._transport.send_all(data)
+            await self._top.send_all(data)
         except _GONE as failure:
             raise NetClosed(f"{self.peer} closed the connection") from failure
 
-    async def receive_some(self, limit: int = 65536) -> bytes:
-        """Give what has come, at least one octet, or `b""` at the end. Waits; loses nothing when cancelled."""
+    async def receive_some(self, limit: int = 65_536) -> bytes:
+        """Give what has come, at least one octet and at most `limit`, or `b""` at the end.
+
+        Waits; loses nothing when cancelled. Raises `NetClosed` when the connection was reset. Under TLS an end
+        without close_notify is an end like any other: what is carried here says itself where it ends.
+        """
         try:
-            return bytes(await self._transport.receive_some(limit))
+            return bytes(await self._top.receive_some(limit))
         except _GONE as failure:
             raise NetClosed(f"{self.peer} closed the connection") from failure
 
     async def start_tls_server(self, context: ssl.SSLContext, seconds: float) -> None:
-        """Shake hands as the server."""
-        await self._handshake(trio.SSLStream(self._raw, context, server_side=True, https_compatible=True), seconds)
+        """Shake hands as the server, within `seconds`. Raises `NetError`; cancelled or failed, abort the stream."""
+        secure = trio.SSLStream(self.transport, context, server_side=True, https_compatible=True)
+        await self._shake_hands(secure, seconds)
 
     async def start_tls_client(self, context: ssl.SSLContext, hostname: str, seconds: float) -> None:
-        """Shake hands as the client of `hostname`."""
-        stream = trio.SSLStream(self._raw, context, server_hostname=hostname, https_compatible=True)
-        await self._handshake(stream, seconds)
+        """Shake hands as the client of `hostname`, within `seconds`. Raises `NetError`; then abort the stream."""
+        try:
+            secure = trio.SSLStream(self.transport, context, server_hostname=hostname, https_compatible=True)
+            await self._shake_hands(secure, seconds)
+        except ValueError as failure:  # a name that IDNA or OpenSSL does not take
+            raise NetError(f"{hostname!r} is no name that a certificate could be for") from failure
 
-    async def _handshake(self, stream: "trio.SSLStream[trio.abc.Stream]", seconds: float) -> None:
+    async def _shake_hands(self, secure: "trio.SSLStream[Transport]", seconds: float) -> None:
         try:
             with trio.fail_after(seconds):
-                await stream.do_handshake()
+                await secure.do_handshake()
         except trio.TooSlowError as failure:
             raise NetError(f"the TLS handshake with {self.peer} took longer than {seconds:g} s") from failure
         except _GONE as failure:
-            raise NetError(f"the TLS handshake with {self.peer} failed: {_reason(failure)}") from failure
-        self._transport = stream
-        self.tls = True
+            raise NetError(f"the TLS handshake with {self.peer} failed: {reason(failure)}") from failure
+        self._secure = self._top = secure
 
     async def aclose(self) -> None:
-        """Close in good order, within a second; never raises a `NetError`."""
-        with trio.move_on_after(1, shield=True):
-            await trio.aclose_forcefully(self._transport) if self.tls else await self._raw.aclose()
+        """Close in good order: everything sent arrives, then an end (with close_notify under TLS).
+
+        Waits for the other side at most `CLOSE_SECONDS`. Raises no `NetError`; cancelled, the stream is closed
+        at once. No task may be receiving.
+        """
+        try:
+            with trio.move_on_after(CLOSE_SECONDS):
+                with contextlib.suppress(*_GONE):
+                    if self._secure is not None:
+                        await self._secure.unwrap()
+                with contextlib.suppress(*_GONE):
+                    await self._drain()
+        finally:
+            self.abort()
+
+    async def _drain(self) -> None:
+        await self.transport.send_eof()
+        left = DRAIN
+        while left > 0 and (data := await self.transport.receive_some()):
+            left -= len(data)
 
     def abort(self) -> None:
-        """Close at once and wait for nothing."""
-        if isinstance(self._raw, trio.SocketStream):
-            self._raw.socket.close()
-
-
-def _reason(failure: BaseException) -> str:
-    cause = failure.__cause__ or failure
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message})"
-    if isinstance(cause, ssl.SSLError):
-        return str(cause.reason or "the other side does not speak TLS").lower().replace("_", " ")
-    return "the connection was closed"
+        """Close at once and wait for nothing. Who waits on the stream gets `NetClosed`. Done again, it does nothing."""
+        self.transport.close()

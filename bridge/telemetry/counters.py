@@ -5,29 +5,44 @@ from collections.abc import Mapping
 HELP: Mapping[str, str] = {
     "sessions_opened": "connections taken from devices",
     "sessions_closed": "connections of devices that ended",
+    "sessions_taken_over": "sessions ended because their device came back on another connection",
+    "connections_refused": "connections closed at once because a limit was reached",
+    "handshakes_failed": "TLS handshakes with devices that failed",
     "logins_ok": "logins that opened a maildrop",
     "logins_failed": "logins with a wrong name or password",
     "logins_temporary": "logins refused for a while, through no fault of the device",
-    "connections_refused": "connections closed at once because a limit was reached",
     "retr": "messages sent whole",
+    "retr_failed": "messages that could not be sent, or not to their end",
     "top": "message beginnings sent",
     "dele": "messages marked as deleted",
     "octets_sent": "octets of messages sent",
+    "updates": "QUITs that recorded something",
+    "updates_failed": "QUITs that could not be recorded, and said so",
+    "refreshes": "mailboxes listed or looked at again",
+    "refreshes_failed": "looks at a mailbox that failed",
+    "messages_listed": "messages found new in a mailbox",
+    "messages_vanished": "messages found gone from a mailbox",
     "messages_measured": "messages counted in the background",
     "intents_settled": "upstream actions carried out or lapsed",
+    "intents_retried": "upstream actions put off after a failure",
+    "commits": "transactions committed",
+    "commits_failed": "transactions that could not be committed",
     "upstream_connects": "connections opened to upstreams",
     "upstream_losses": "connections to upstreams that ended by themselves",
+    "upstream_logins_failed": "sign-ins that an upstream refused",
     "upstream_octets": "octets received from upstreams",
+    "upstream_resumed": "messages gone on with on a new connection after the old one was lost",
 }
+"""Every counter there is. Another name is a programming error."""
 
 _counts = dict.fromkeys(HELP, 0)
 
 
 def count(name: str, n: int = 1) -> None:
-    """Add to a counter; a name that is not in `HELP` is a programming error."""
+    """Add to a counter. Raises `KeyError` for a name that is not in `HELP`."""
     _counts[name] += n
 
 
 def counters() -> dict[str, int]:
-    """Give all counters as they stand."""
+    """Give all counters as they stand, by name."""
     return dict(_counts)

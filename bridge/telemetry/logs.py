@@ -1,63 +1,112 @@
 """structlog, set up once: one line per event, on stderr, safe against what devices and servers put into names."""
 
+import contextlib
 import logging
 import sys
-from typing import Any, TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TextIO
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_format = "console"
-_stream: TextIO | None = None
+Format = Literal["console", "json"]
+Level = Literal["debug", "info", "warning", "error"]
+
+_LEVELS: Mapping[str, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+_QUIET = frozenset({"debug", "info"})
+"""Levels that the console does not name: what matters then stands out."""
 
 
-def _plain(value: object) -> str:
-    """Write one value so that a reader cannot be fooled: blanks quoted, controls and line separators escaped."""
-    text = str(value)
-    if text and text.isprintable() and not any(mark in text for mark in ' "=') and text.isascii():
+class _Lines:
+    """Writes lines to a stream, by default to whatever stderr is then. A stream that is gone loses them: no session
+    ends because nobody reads the log.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        out = self._stream or sys.stderr
+        with contextlib.suppress(OSError, ValueError):
+            out.write(line + "\n")
+            out.flush()
+
+    debug = info = warning = error = critical = msg
+
+
+def _escaped(text: str) -> str:
+    """Write text so that it stays on its line and moves no cursor: `\\n`, `\\x1b`, `\\u2028` and the like."""
+    if text.isprintable() and "\\" not in text:
         return text
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-    escaped = escaped.encode("utf-8", "backslashreplace").decode()
-    return '"' + escaped.replace('"', '\\"') + '"'
-
-
-def _console(_: Any, level: str, event: Any) -> str:
-    name = event.pop("event")
-    trace = event.pop("exception", "")
-    event.pop("timestamp", None)
-    if level in {"info", "debug"}:
-        event.pop("level", None)
-    fields = [f"{key}={_plain(value)}" for key, value in event.items()]
-    return " ".join([str(name), *fields]) + (f"\n{trace}" if trace else "")
-
-
-def configure(form: str = "console", level: str = "info", stream: TextIO | None = None) -> None:
-    """Set up logging for the process: `form` is `console` or `json`."""
-    global _format, _stream
-    _format, _stream = form, stream
-    renderer: Any = _console if form == "console" else structlog.processors.JSONRenderer(default=str)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
-        cache_logger_on_first_use=False,
+    return "".join(
+        "\\\\" if c == "\\" else c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
 
 
+def _plain(value: object) -> str:
+    """Write one value. What could be read as more than a value is quoted."""
+    text = str(value)
+    if text and text.isascii() and text.isprintable() and not any(mark in text for mark in ' "=\\'):
+        return text
+    return '"' + _escaped(text).replace('"', '\\"') + '"'
+
+
+def _console(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """`event key=value key2="with blanks"`: the event first, then fields, and the level if it is worth a look."""
+    fields = dict(event)
+    name = _escaped(str(fields.pop("event", "")))
+    level = fields.pop("level", "info")
+    if level not in _QUIET:
+        fields = {"level": level, **fields}
+    return " ".join([name, *(f"{key}={_plain(value)}" for key, value in fields.items())])
+
+
+def _processors(log: Format) -> list[Processor]:
+    chain: list[Processor] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
+    if log == "console":
+        return [*chain, _console]
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    return [*chain, stamp, structlog.processors.JSONRenderer(default=str)]
+
+
+_announcer: Any = None
+
+
+def configure(log: Format = "console", level: Level = "info", stream: TextIO | None = None) -> None:
+    """Set up logging for the process, again if need be: the last call counts.
+
+    Console lines are `event key=value key2="with blanks"`; JSON ones add `timestamp` and `level`. What devices
+    and servers say is escaped in both, so that one event is one line. Lines go to `stream`, or to stderr.
+    """
+    global _announcer
+    lines, chain = _Lines(stream), _processors(log)
+    factory: Callable[..., _Lines] = lambda *_: lines  # noqa: E731 # structlog hands over arguments that lines ignore
+    structlog.configure(
+        processors=chain,
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=factory,
+        cache_logger_on_first_use=False,
+    )
+    unfiltered = structlog.make_filtering_bound_logger(logging.NOTSET)
+    _announcer = structlog.wrap_logger(lines, processors=chain, wrapper_class=unfiltered)
+
+
 def announce(event: str, **fields: object) -> None:
-    """Say something that other people's scripts wait for, whatever the log level."""
-    print_to = structlog.PrintLogger(_stream or sys.stderr)
-    if _format == "console":
-        print_to.msg(_console(None, "info", {"event": event, **fields}))
-    else:
-        print_to.msg(structlog.processors.JSONRenderer(default=str)(None, "info", {"event": event, **fields}))
+    """Say something that other people's scripts wait for (`listening`, `ready`), whatever the log level."""
+    if _announcer is None:
+        configure()
+    _announcer.info(event, **fields)
 
 
 def get_logger(name: str) -> Any:
-    """Give a logger; `name` is the room that speaks, for readers of the code."""
+    """Give a logger with `debug`, `info`, `warning` and `error`, each `(event, **fields)`.
+
+    `name` is the room that speaks, for readers of the code. Loggers made before `configure` follow it too.
+    """
     return structlog.get_logger()

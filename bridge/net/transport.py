@@ -1,0 +1,84 @@
+"""The lowest layer: a Trio stream that tells when the other side takes octets."""
+
+from collections.abc import Callable
+
+import trio
+
+RECEIVE = 65_536
+"""Octets asked of the kernel at once, unless somebody wants less."""
+
+
+def _nobody() -> None:
+    """What hears of progress when nobody asked to."""
+
+
+class Transport(trio.abc.HalfCloseableStream):
+    """Wraps a Trio stream, below TLS. `on_taken` is called whenever the kernel took octets for the other side,
+    so that a slow device can be told from a stuck one within one long `send_all`.
+    """
+
+    def __init__(self, raw: trio.abc.Stream) -> None:
+        self.on_taken: Callable[[], None] = _nobody
+        self.receive_size = RECEIVE
+        self._unread = b""
+        self._raw = raw
+        self._socket = raw.socket if isinstance(raw, trio.SocketStream) else None
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything. Waits for the other side; cancelled, an unknown part was sent."""
+        if self._socket is None or not data:
+            await self._raw.send_all(data)
+            self.on_taken()
+            return
+        sent = await self._socket.send(data)
+        self.on_taken()
+        if sent < len(data):
+            await self._send_rest(self._socket, memoryview(data)[sent:])
+
+    async def _send_rest(self, sock: trio.socket.SocketType, rest: memoryview) -> None:
+        while rest:
+            rest = rest[await sock.send(rest) :]
+            self.on_taken()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the kernel may take octets."""
+        await self._raw.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Give what has come, `b""` at the end."""
+        if self._unread:
+            await trio.lowlevel.checkpoint()
+            data, self._unread = self._unread, b""
+            return data
+        return await self._raw.receive_some(max_bytes or self.receive_size)
+
+    def unread(self, data: bytes) -> None:
+        """Put octets back, to be received first."""
+        self._unread = data + self._unread
+
+    async def send_eof(self) -> None:
+        """Tell the other side that nothing more comes; receiving goes on."""
+        if isinstance(self._raw, trio.abc.HalfCloseableStream):
+            await self._raw.send_eof()
+
+    async def aclose(self) -> None:
+        """Close at once."""
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        """Close at once and wait for nothing."""
+        if self._socket is not None:
+            self._socket.close()
+        elif isinstance(self._raw, trio.StapledStream):
+            for half in (self._raw.send_stream, self._raw.receive_stream):
+                if callable(shut := getattr(half, "close", None)):
+                    shut()
+
+    def set_option(self, level: int, option: int, value: int) -> None:
+        """Set a socket option; does nothing where there is no socket, or the socket is past it."""
+        if self._socket is not None:
+            try:
+                self._socket.setsockopt(level, option, value)
+            except OSError:
+                return
