@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bridge.model.names import Uid, UidValidity
 
-FIRST_UIDVALIDITY = 1_700_000_001
+FIRST_UIDVALIDITY = UidValidity(1_700_000_001)
 DEFAULT_DATE = 1_767_225_600
 """INTERNALDATE of what is delivered without a date: 2026-01-01 00:00:00 UTC."""
 
@@ -38,7 +38,7 @@ class SandboxMailbox:
     """
 
     name: str
-    uidvalidity: UidValidity = UidValidity(FIRST_UIDVALIDITY)
+    uidvalidity: UidValidity = FIRST_UIDVALIDITY
     special_use: str = ""
     uidnext: int = 1
     highestmodseq: int = 1
@@ -50,6 +50,9 @@ class SandboxMailbox:
 
     def __iter__(self) -> Iterator[SandboxMessage]:
         return iter(self._messages.values())
+
+    def __reversed__(self) -> Iterator[SandboxMessage]:
+        return reversed(self._messages.values())
 
     def __getitem__(self, uid: int) -> SandboxMessage:
         return self._messages[uid]

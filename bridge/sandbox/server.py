@@ -12,8 +12,10 @@ from bridge.sandbox.faults import FaultScript, Moment
 from bridge.sandbox.mailbox import FIRST_UIDVALIDITY, SandboxMailbox
 
 ALL_CAPABILITIES = frozenset(
-    "IMAP4REV1 LITERAL+ SASL-IR AUTH=PLAIN UIDPLUS MOVE IDLE ESEARCH SPECIAL-USE NAMESPACE ID CONDSTORE ENABLE"
-    " UNSELECT OBJECTID STATUS=SIZE".split()
+    {
+        *("IMAP4REV1", "AUTH=PLAIN", "SASL-IR", "LITERAL+", "ID", "NAMESPACE", "ENABLE", "CONDSTORE", "OBJECTID"),
+        *("IDLE", "MOVE", "UIDPLUS", "UNSELECT", "ESEARCH", "SPECIAL-USE", "STATUS=SIZE"),
+    }
 )
 """What the server can do. `SandboxServer.capabilities` may hold fewer, and more that only are announced."""
 
