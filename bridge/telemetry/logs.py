@@ -1,6 +1,7 @@
 """structlog, set up once: one line per event, on stderr, safe against what devices and servers put into names."""
 
 import contextlib
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -67,12 +68,17 @@ def _console(logger: WrappedLogger, method: str, event: EventDict) -> str:
     return " ".join([name, *(f"{key}={_plain(value)}" for key, value in fields.items())])
 
 
+def _json(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """`{"event":"…","level":"…","timestamp":"…",…}`, in ASCII."""
+    first = {key: event[key] for key in ("event", "level", "timestamp") if key in event}
+    return json.dumps({**first, **event}, separators=(",", ":"), default=str)
+
+
 def _processors(log: Format) -> list[Processor]:
     chain: list[Processor] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
     if log == "console":
         return [*chain, _console]
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    return [*chain, stamp, structlog.processors.JSONRenderer(default=str)]
+    return [*chain, structlog.processors.TimeStamper(fmt="iso", utc=True), _json]
 
 
 _announcer: Any = None
