@@ -1,0 +1,16 @@
+"""How carrying out an intent ended."""
+
+from typing import Literal, NamedTuple
+
+Settled = Literal["done", "gone", "later", "refused", "hide-only"]
+"""`done`: the server did it. `gone`: the message was not there any more. `later`: worth another try.
+`refused`: what is there is not what the device deleted, or the server will not, ever. `hide-only`: this server has no
+safe way to do it, so the message stays upstream, and nothing of ours is left on it.
+"""
+
+
+class Outcome(NamedTuple):
+    """How carrying out an intent ended, and a note for people, without secrets."""
+
+    settled: Settled
+    note: str
