@@ -31,7 +31,7 @@ async def ask(path: str, command: str, /, **arguments: Any) -> dict[str, Any]:
     stream = await _connect(path)
     try:
         with trio.fail_after(SECONDS):
-            await stream.send_all(write_object({"command": command, **arguments}))
+            await stream.send_all(write_object({**arguments, "command": command}))
             return _result(await LineReader(stream, REPLY_LIMIT).line())
     except trio.TooSlowError as failure:
         raise ControlFailed(f"popbridge at {path} did not answer within {SECONDS:g} s") from failure

@@ -8,8 +8,7 @@ import trio
 
 from bridge.control.lines import BadLine, LineReader, read_object, write_object
 from bridge.model.failures import BridgeError
-from bridge.model.peer import Peer
-from bridge.net import NetError, Stream, listen_unix, peer_uid, remove_unix, run_guarded
+from bridge.net import NetError, Stream, run_guarded, serve_unix
 from bridge.telemetry import get_logger
 
 log = get_logger("control")
@@ -35,15 +34,7 @@ async def serve_control(
     Only root and this process's own user are heard. Raises `NetError` before it has started, when there is another
     daemon or something else in the way. What a handler raises is logged and never ends the server.
     """
-    listener = await listen_unix(path)
-    try:
-        door = _Door(handler)
-        async with trio.open_nursery() as nursery:
-            task_status.started()
-            await trio.serve_listeners(door.take, [listener], handler_nursery=nursery)
-    finally:
-        listener.socket.close()
-        remove_unix(path)
+    await serve_unix(path, _Door(handler).take, task_status=task_status)
 
 
 class _Door:
@@ -51,27 +42,25 @@ class _Door:
         self._handler = handler
         self._inside = 0
 
-    async def take(self, raw: trio.SocketStream) -> None:
-        stream = Stream(raw, Peer("control", 0))
+    async def take(self, stream: Stream, uid: int) -> None:
+        """Serve one connection to its end."""
         self._inside += 1
         try:
-            await run_guarded("control", self._admit, raw, stream)
-        finally:
-            self._inside -= 1
-            stream.abort()
-
-    async def _admit(self, raw: trio.SocketStream, stream: Stream) -> None:
-        try:
-            if (uid := peer_uid(raw)) not in {0, os.geteuid()}:
-                log.warning("control.refused", uid=uid)
-                await _reply(stream, _failure("this socket is for root and popbridge's own user"))
-            elif self._inside > AT_ONCE:
-                await _reply(stream, _failure("too many commands at once: try again"))
-            else:
-                await self._converse(stream)
+            await self._admit(stream, uid)
+            await stream.aclose()
         except NetError:
             return  # the client went, as clients do
-        await stream.aclose()
+        finally:
+            self._inside -= 1
+
+    async def _admit(self, stream: Stream, uid: int) -> None:
+        if uid not in {0, os.geteuid()}:
+            log.warning("control.refused", uid=uid)
+            await _reply(stream, _failure("this socket is for root and popbridge's own user"))
+        elif self._inside > AT_ONCE:
+            await _reply(stream, _failure("too many commands at once: try again"))
+        else:
+            await self._converse(stream)
 
     async def _converse(self, stream: Stream) -> None:
         reader = LineReader(stream, LINE_LIMIT)

@@ -9,7 +9,7 @@ from bridge.net.pump import DevicePump
 from bridge.net.stream import Stream
 from bridge.net.systemd import notify, watchdog_interval
 from bridge.net.tls import ServerTls, client_context, server_context
-from bridge.net.unixsocket import connect_unix, listen_unix, peer_uid, remove_unix
+from bridge.net.unixsocket import connect_unix, serve_unix
 
 __all__ = [
     "DeviceGone",
@@ -27,13 +27,11 @@ __all__ = [
     "client_context",
     "connect_unix",
     "dial",
-    "listen_unix",
     "notify",
     "open_listeners",
-    "peer_uid",
-    "remove_unix",
     "run_guarded",
     "secure",
+    "serve_unix",
     "server_context",
     "watchdog_interval",
 ]

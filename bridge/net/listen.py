@@ -1,6 +1,5 @@
 """Taking connections of devices."""
 
-import errno
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -8,32 +7,13 @@ from contextlib import ExitStack
 import trio
 
 from bridge.model.settings import ListenerSettings
+from bridge.net.accept import Accepting
 from bridge.net.bind import adopt, as_peer, bind
 from bridge.net.guard import run_guarded
 from bridge.net.keepalive import keep_alive
 from bridge.net.stream import Stream
 from bridge.net.systemd import passed_sockets
 from bridge.net.tls import ServerTls
-from bridge.telemetry import get_logger
-
-log = get_logger("net")
-
-PAUSE = 0.5
-"""Seconds to wait when the process has no descriptors left; sessions that end give some back."""
-
-ONE_LOST = frozenset(
-    {
-        errno.ECONNABORTED,
-        errno.EPROTO,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.ENONET,
-        errno.EPERM,
-    }
-)
-"""Errors of one connection that went before it was taken (accept(2)): the next is taken at once."""
 
 Handler = Callable[[Stream, "Listener"], Awaitable[None]]
 """Serves one connection. Under implicit TLS it gets the raw stream, and calls `stream.start_tls_server` with
@@ -51,8 +31,7 @@ class Listener:
         self.settings = settings
         self.tls = ServerTls(settings) if settings.tls != "none" else None
         self.address = str(as_peer(sock.getsockname()))
-        self._socket = sock
-        self._failing = False
+        self._accepting = Accepting(sock, self.address)
 
     async def serve(
         self,
@@ -68,32 +47,8 @@ class Listener:
         """
         async with trio.open_nursery() as own:
             task_status.started()
-            while (sock := await self._accept()) is not None:
+            while (sock := await self._accepting.take()) is not None:
                 (sessions or own).start_soon(self._handle, handler, sock)
-
-    async def _accept(self) -> trio.socket.SocketType | None:
-        """Wait for a connection; None once the listener is closed."""
-        while True:
-            try:
-                sock, _ = await self._socket.accept()
-            except trio.ClosedResourceError:
-                return None
-            except OSError as failure:
-                if failure.errno == errno.EBADF:
-                    return None
-                await self._go_on(failure)
-            else:
-                self._failing = False
-                return sock
-
-    async def _go_on(self, failure: OSError) -> None:
-        """Get over an accept that failed: without a pause the loop would spin, for what waits stays waiting."""
-        if failure.errno in ONE_LOST:
-            return
-        if not self._failing:
-            log.error("listener.failing", address=self.address, problem=str(failure))
-        self._failing = True
-        await trio.sleep(PAUSE)
 
     async def _handle(self, handler: Handler, sock: trio.socket.SocketType) -> None:
         with sock:
@@ -107,7 +62,7 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening: new connections are refused. Those taken live on."""
-        self._socket.close()
+        self._accepting.close()
 
 
 async def open_listeners(

@@ -5,25 +5,57 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import trio
 
 from bridge.model.peer import Peer
-from bridge.net.errors import DialFailed, NetClosed, NetError
+from bridge.net.accept import Accepting
+from bridge.net.errors import DialFailed, NetError
+from bridge.net.guard import run_guarded
 from bridge.net.stream import Stream
 
 STALE_SECONDS = 1.0
 """How long whoever holds a socket file may take to accept a connection."""
 
 
-async def listen_unix(path: str, mode: int = 0o600) -> trio.SocketListener:
-    """Listen at `path`, which only `mode` lets in from the first moment on.
+Handler = Callable[[Stream, int], Awaitable[None]]
+"""Serves one connection; the number is the user id of who connected."""
 
-    A socket file that nobody listens behind is replaced; anything else that is there stays, and is a `NetError`,
-    as is every other reason. Whoever closes the listener removes the file with `remove_unix`.
+
+async def serve_unix(
+    path: str, handler: Handler, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Take connections at the socket file `path` until cancelled; each handler runs under the guard.
+
+    The file lets in its owner alone from the first moment on, and is removed at the end. One that nobody listens
+    behind is replaced; anything else that is in the way stays, and is a `NetError` before this has started, as is
+    every other reason.
     """
+    sock = await listen_unix(path)
+    accepting = Accepting(sock, path)
+    try:
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            while (connection := await accepting.take()) is not None:
+                nursery.start_soon(_handle, handler, connection, path)
+    finally:
+        accepting.close()
+        remove_unix(path)
+
+
+async def _handle(handler: Handler, sock: trio.socket.SocketType, path: str) -> None:
+    with sock:
+        try:
+            uid = peer_uid(sock)
+        except OSError:
+            return  # gone before it was looked at
+        await run_guarded("control", handler, Stream(trio.SocketStream(sock), Peer(path, 0)), uid)
+
+
+async def listen_unix(path: str, mode: int = 0o600) -> trio.socket.SocketType:
+    """Bind a socket file at `path` and listen, as `serve_unix` does. Raises `NetError`."""
     with _told(path):
         if _is_socket(path):
             await _remove_stale(path)
@@ -37,7 +69,7 @@ async def listen_unix(path: str, mode: int = 0o600) -> trio.SocketListener:
                 os.umask(before)
             sock.listen(16)
             undo.pop_all()
-    return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+    return trio.socket.from_stdlib_socket(sock)
 
 
 async def _remove_stale(path: str) -> None:
@@ -88,11 +120,8 @@ async def connect_unix(path: str, seconds: float) -> Stream:
     return Stream(raw, Peer(path, 0))
 
 
-def peer_uid(raw: trio.SocketStream) -> int:
+def peer_uid(sock: trio.socket.SocketType) -> int:
     """Give the user id of the process that connected, as the kernel saw it (unix(7), SO_PEERCRED)."""
     layout = struct.Struct("3i")
-    try:
-        credentials = raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
-    except OSError as failure:
-        raise NetClosed("the other side is gone") from failure
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
     return int(layout.unpack(credentials)[1])
