@@ -1,0 +1,45 @@
+"""`popbridge accounts`: how the accounts are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from bridge.cli.asking import VERSION, overview
+from bridge.cli.settings import config_option, settings
+
+
+@click.command("accounts", short_help="Show the accounts and their mailboxes.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool) -> None:
+    """Show the accounts, whether they are reached, and their mailboxes."""
+    from bridge.cli import tables
+
+    accounts = overview(settings(secrets=False))["accounts"]
+    if as_json:
+        tables.show_json({"version": VERSION, "accounts": accounts})
+    else:
+        tables.show(lines(accounts))
+
+
+def lines(accounts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give the table of accounts, a line for each mailbox."""
+    from bridge.cli.tables import table
+
+    return table(("account", "state", "mailbox", "messages", "unmeasured", "note"), _rows(accounts))
+
+
+def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
+    for account in accounts:
+        mailboxes = account["mailboxes"] or [{"name": None, "listed": True, "messages": None, "unmeasured": None}]
+        for mailbox in mailboxes:
+            messages = mailbox["messages"] if mailbox["listed"] else "not listed yet"
+            yield (
+                account["name"],
+                account["state"],
+                mailbox["name"],
+                messages,
+                mailbox["unmeasured"],
+                account["note"],
+            )

@@ -1,0 +1,74 @@
+"""What a bridge is doing: asked of it while it runs, else read from its database."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from bridge.cli import doors
+from bridge.model.settings import DeviceSettings, Settings
+
+VERSION = 1
+"""Of the JSON that commands print: keys are only ever added."""
+
+
+def overview(settings: Settings) -> dict[str, Any]:
+    """Give the state of everything, as `status --json` prints it.
+
+    Without a running bridge the database answers, with `running: false`, and what only a running one knows is
+    null, zero or empty. Raises `StoreError` where there is no database either.
+    """
+    return running(settings) or offline(settings)
+
+
+def running(settings: Settings) -> dict[str, Any] | None:
+    """Give the same from the running bridge, or None where none runs. Waits for its answer, at most 30 s."""
+    ask, absent = doors.control()
+    try:
+        found = trio.run(ask, settings.server.control, "status")
+    except absent:
+        return None
+    return {"version": VERSION, "running": True, **found}
+
+
+def offline(settings: Settings) -> dict[str, Any]:
+    """Give the same from the database. Raises `StoreError`."""
+    from bridge.store import read_offline
+
+    stored = read_offline(settings.server.state_dir)
+    devices = {device["name"]: device for device in stored["devices"]}
+    accounts = {account["name"]: account for account in stored["accounts"]}
+    return {
+        "version": VERSION,
+        "running": False,
+        "since": None,
+        "unmeasured": stored["unmeasured"],
+        "sessions": 0,
+        "listeners": [],
+        "accounts": [
+            {
+                "name": account.name,
+                "state": "offline",
+                "note": "",
+                "mailboxes": accounts.get(account.id, {}).get("mailboxes", []),
+            }
+            for account in settings.accounts.values()
+        ],
+        "devices": [_device(device, devices.get(device.id, {}), settings) for device in settings.devices.values()],
+        "counters": {},
+    }
+
+
+def _device(device: DeviceSettings, stored: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """The store knows devices by their lasting name, people by the name of their table."""
+    return {
+        "name": device.name,
+        "login": device.login,
+        "sources": [f"{settings.accounts[source.account].name}/{source.mailbox}" for source in device.sources],
+        "messages": None,
+        "octets": None,
+        "hidden": stored.get("hidden", 0),
+        "pending_intents": stored.get("pending_intents", 0),
+        "last_session": stored.get("last_session"),
+        "in_session": False,
+    }

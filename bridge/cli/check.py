@@ -1,0 +1,73 @@
+"""`popbridge check`: is the configuration right?"""
+
+from collections.abc import Iterator
+
+import click
+
+from bridge.cli import doors
+from bridge.cli.settings import config_option, config_path, settings
+from bridge.config.problems import printable
+from bridge.model.failures import BridgeError, ConfigError
+from bridge.model.settings import ListenerSettings, Settings
+
+
+@click.command("check", short_help="Tell every mistake in the configuration.")
+@config_option
+@click.option("--connect", is_flag=True, help="Sign in to every account, and tell what its server offers.")
+@click.pass_context
+def command(ctx: click.Context, connect: bool) -> None:
+    """Tell every mistake in the configuration, or what it configures.
+
+    Secrets and certificates are read as `serve` would read them. Nothing is changed, here or upstream.
+    """
+    loaded = settings()
+    if problems := list(_unusable(loaded)):
+        raise ConfigError([f"{config_path()}: {problem}" for problem in problems])
+    for line in _summary(loaded):
+        click.echo(printable(line))
+    if connect and not _connected(loaded):
+        ctx.exit(1)
+
+
+def _unusable(loaded: Settings) -> Iterator[str]:
+    """Find certificates that are there and cannot be used: they do not fit their key, or are none."""
+    from bridge.net.tls import ServerTls, client_context
+
+    for position, listener in enumerate(loaded.listeners, 1):
+        try:
+            ServerTls(listener)
+        except BridgeError as failure:
+            yield f"listener.{position}: {failure}"
+    for account in loaded.accounts.values():
+        try:
+            client_context(account.ca_file)
+        except BridgeError as failure:
+            yield f"account.{account.name}.ca_file: {failure}"
+
+
+def _summary(loaded: Settings) -> Iterator[str]:
+    yield f"{config_path()} is right"
+    for listener in loaded.listeners:
+        yield f"listener {_place(listener)} tls={listener.tls} plaintext_login={listener.plaintext_login}"
+    for account in loaded.accounts.values():
+        yield f"account {account.name}: {account.user} at {account.host} port {account.port} tls={account.tls}"
+    names = {account.id: account.name for account in loaded.accounts.values()}
+    for device in loaded.devices.values():
+        sources = ", ".join(f"{names[source.account]}/{source.mailbox}" for source in device.sources)
+        yield f"device {device.name}: login {device.login} reads {sources}"
+
+
+def _place(listener: ListenerSettings) -> str:
+    if listener.systemd:
+        return f"systemd:{listener.systemd}"
+    return f"[{listener.host}]:{listener.port}" if ":" in listener.host else f"{listener.host}:{listener.port}"
+
+
+def _connected(loaded: Settings) -> bool:
+    fine = True
+    for found in doors.probe_accounts()(loaded):
+        fine = fine and bool(found["ok"])
+        click.echo(printable(f"account {found['account']}: {'ok' if found['ok'] else 'failed'}"))
+        for line in found["lines"]:
+            click.echo(f"  {printable(line)}")
+    return fine

@@ -1,0 +1,56 @@
+"""`popbridge devices`: how the devices are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from bridge.cli.asking import VERSION, overview
+from bridge.cli.settings import config_option, settings
+
+
+@click.command("devices", short_help="Show the devices and their last sessions.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool) -> None:
+    """Show the devices, what they read, and their last sessions."""
+    from bridge.cli import tables
+
+    devices = overview(settings(secrets=False))["devices"]
+    if as_json:
+        tables.show_json({"version": VERSION, "devices": devices})
+    else:
+        tables.show(lines(devices))
+
+
+def lines(devices: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give the table of devices."""
+    from bridge.cli.tables import table
+
+    head = ("device", "login", "reads", "messages", "size", "hidden", "pending", "last session")
+    return table(head, map(_row, devices))
+
+
+def _row(device: Mapping[str, Any]) -> tuple[object, ...]:
+    from bridge.cli.tables import size
+
+    return (
+        device["name"],
+        device["login"],
+        ", ".join(device["sources"]),
+        device["messages"],
+        size(device["octets"]),
+        device["hidden"],
+        device["pending_intents"],
+        "now" if device["in_session"] else _last(device["last_session"]),
+    )
+
+
+def _last(session: Mapping[str, Any] | None) -> str:
+    from bridge.cli.tables import moment
+
+    if not session:
+        return "never"
+    return (
+        f"{moment(session.get('ended'))} retr={session.get('retr')} dele={session.get('dele')} {session.get('reason')}"
+    )

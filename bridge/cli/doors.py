@@ -1,0 +1,73 @@
+"""The doors of rooms behind the command line, opened only when a command needs them.
+
+`popbridge password` should not load the whole bridge, and a room that this version does not have yet is told
+in a sentence.
+"""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from bridge.model.failures import BridgeError
+from bridge.model.settings import Settings
+
+
+class NotBuiltYet(BridgeError):
+    """This version has the command, but not yet what it needs."""
+
+
+class RunServe(Protocol):
+    """Runs the bridge to its end and gives the exit status."""
+
+    def __call__(self, settings: Settings, config_path: Path, new_state: bool) -> int: ...
+
+
+class RunDemo(Protocol):
+    """Runs the demo to its end and gives the exit status."""
+
+    def __call__(self, host: str, port: int, once: bool) -> int: ...
+
+
+class ProbeAccounts(Protocol):
+    """Signs in to every account and tells what was found: `account` (its name), `ok`, and `lines` to show."""
+
+    def __call__(self, settings: Settings) -> Sequence[Mapping[str, Any]]: ...
+
+
+class Ask(Protocol):
+    """Asks the running bridge. Raises `bridge.control.ControlAbsent` where none runs."""
+
+    def __call__(self, path: str, command: str) -> Awaitable[Mapping[str, Any]]: ...
+
+
+def run_serve() -> RunServe:
+    """Open the door of `serve`."""
+    return cast("RunServe", _open("bridge.serve.daemon", "run_serve"))
+
+
+def run_demo() -> RunDemo:
+    """Open the door of `demo`."""
+    return cast("RunDemo", _open("bridge.serve.demo", "run_demo"))
+
+
+def probe_accounts() -> ProbeAccounts:
+    """Open the door of `check --connect`."""
+    return cast("ProbeAccounts", _open("bridge.serve.probe", "probe_accounts"))
+
+
+def control() -> tuple[Ask, type[BridgeError]]:
+    """Open the door of the control socket: how to ask, and what is raised where no bridge runs."""
+    ask, absent = _open("bridge.control", "ask"), _open("bridge.control", "ControlAbsent")
+    return cast("Ask", ask), cast("type[BridgeError]", absent)
+
+
+def _open(module: str, name: str) -> Any:
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as missing:
+        if missing.name != module:
+            raise
+    except AttributeError:
+        pass
+    raise NotBuiltYet(f"this version cannot do that yet: {module} has no {name}")

@@ -1,0 +1,70 @@
+"""`popbridge status`: what is going on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import trio
+
+from bridge.cli import accounts, devices
+from bridge.cli.asking import overview, running
+from bridge.cli.settings import config_option, settings
+from bridge.model.settings import Settings
+
+PAUSE = 2.0
+"""Seconds between two looks with `--watch`."""
+
+
+@click.command("status", short_help="Show what is going on.")
+@config_option
+@click.option("--watch", is_flag=True, help="Look again every 2 seconds, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(watch: bool, as_json: bool) -> None:
+    """Show the listeners, accounts, devices and counters of the running bridge.
+
+    Where none runs, its database answers.
+    """
+    from bridge.cli import tables
+
+    if watch and as_json:
+        raise click.UsageError("--json prints one object; it does not go together with --watch.")
+    loaded = settings(secrets=False)
+    if watch:
+        _watch(loaded)
+    elif as_json:
+        tables.show_json(overview(loaded))
+    else:
+        tables.show(lines(overview(loaded)))
+
+
+def _watch(loaded: Settings) -> None:
+    """Look again and again. Never at the database: that takes the lock a starting bridge needs."""
+    from bridge.cli import tables
+
+    while True:
+        found = running(loaded)
+        click.clear()  # does nothing off a terminal
+        tables.show([*(lines(found) if found else ["popbridge is not running"]), ""])
+        trio.run(trio.sleep, PAUSE)
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """Give everything as tables, each below an empty line."""
+    from bridge.cli.tables import table
+
+    sections = (
+        table(("listener", "tls"), [(listener["address"], listener["tls"]) for listener in found["listeners"]]),
+        accounts.lines(found["accounts"]),
+        devices.lines(found["devices"]),
+        table(("counter", "value"), sorted(found["counters"].items())),
+    )
+    return [_headline(found), *(line for section in sections if section for line in ("", *section))]
+
+
+def _headline(found: Mapping[str, Any]) -> str:
+    from bridge.cli.tables import moment
+
+    unmeasured = f"{found['unmeasured']} messages to measure"
+    if not found["running"]:
+        return f"popbridge is not running; this is what its database says: {unmeasured}"
+    return f"popbridge is running since {moment(found['since'])}: {found['sessions']} sessions, {unmeasured}"
