@@ -9,8 +9,8 @@ from tests.support.dovecot import Dovecot, dovecot_missing
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
-    """Give one running Dovecot for the whole run: let each test module use a mailbox or user of its own."""
+    """Give one running Dovecot for the whole run: each test takes a user of its own by `fresh_user()`."""
     if missing := dovecot_missing():
         pytest.skip(missing)
-    with Dovecot(users={f"user{n}": f"secret {n}" for n in range(40)} | {"anna": "anna secret"}) as server:
+    with Dovecot(users={f"user{n}": f"secret {n}" for n in range(40)}) as server:
         yield server

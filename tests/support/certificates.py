@@ -18,7 +18,8 @@ class Certificate:
 def make_certificate(directory: Path, *names: str) -> Certificate:
     """Write a certificate for `names` (default: localhost and 127.0.0.1) into `directory`."""
     authority = trustme.CA()
-    server = authority.issue_cert(*(names or ("localhost", "127.0.0.1")))
+    # The common name is for old programs that look no further.
+    server = authority.issue_cert(*(names or ("localhost", "127.0.0.1")), common_name="localhost")
     files = Certificate(directory / "tls.crt", directory / "tls.key", directory / "ca.pem")
     files.certificate.write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))
     files.key.write_bytes(server.private_key_pem.bytes())

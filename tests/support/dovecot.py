@@ -23,6 +23,8 @@ MAIL_UID = 50_000
 """Owner of the mail when root starts it: Dovecot refuses to serve mail as root."""
 
 USERS = {"anna": "anna secret", "ben": "ben-secret"}
+FRESH = 200
+"""How many users `fresh_user` can give: known from the start, since Dovecot reads its users with a delay."""
 
 CONFIG = """\
 base_dir = {root}/run
@@ -124,7 +126,8 @@ class Dovecot(ReferenceUpstream):
     def __init__(
         self, storage: Literal["sdbox", "maildir"] = "sdbox", users: Mapping[str, str] = USERS, extra: str = ""
     ) -> None:
-        self.users = dict(users)
+        self.users = dict(users) | {f"fresh{n}": f"fresh secret {n}" for n in range(FRESH)}
+        self._fresh = iter(range(FRESH))
         self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port = free_ports(4)
         self.root = Path(tempfile.mkdtemp(prefix="popbridge-dovecot-", dir="/tmp"))
         self.ca_file = self.root / "ca.pem"
@@ -168,6 +171,10 @@ class Dovecot(ReferenceUpstream):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
         shutil.rmtree(self.root, ignore_errors=True)
+
+    def fresh_user(self) -> str:
+        """Give a user whose mailboxes are empty and whom nobody else was given."""
+        return f"fresh{next(self._fresh)}"
 
     @property
     def log(self) -> str:
