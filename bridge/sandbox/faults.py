@@ -32,9 +32,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """End the command with this tagged response instead of the true one. `code` comes without its brackets."""
+    """End the command with this tagged response instead of the true one. `code` comes without its brackets.
 
-    kind: Literal["OK", "NO", "BAD"]
+    At the point "command" the command is not carried out. At "greeting" it is the greeting; PREAUTH is only for there,
+    and signs nobody in.
+    """
+
+    kind: Literal["OK", "NO", "BAD", "PREAUTH"]
     text: str = "scripted"
     code: str = ""
 
@@ -54,7 +58,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Reset the connection."""
+    """Close with `Stream.abort`: at once, and with a reset where that gives one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Chatter:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Send these octets as they are, and go on."""
+    """Send these octets, `{tag}` replaced by the command's tag, and go on."""
 
     octets: bytes
 

@@ -1,15 +1,20 @@
 """The sandbox server: users and their mailboxes, and the listener."""
 
+import ipaddress
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 import trio
 
 from bridge.model.names import Uid, UidValidity
+from bridge.model.settings import ListenerSettings, TlsMode
+from bridge.net import Listener, NetError, Stream, open_listeners
+from bridge.sandbox.connection import converse, start_implicit_tls
 from bridge.sandbox.faults import FaultScript, Moment
 from bridge.sandbox.mailbox import FIRST_UIDVALIDITY, SandboxMailbox
+from bridge.sandbox.session import Session
+from bridge.sandbox.wire import ConnectionOver, Wire
 
 ALL_CAPABILITIES = frozenset(
     {
@@ -18,6 +23,8 @@ ALL_CAPABILITIES = frozenset(
     }
 )
 """What the server can do. `SandboxServer.capabilities` may hold fewer, and more that only are announced."""
+
+MAX_CONNECTIONS = 100
 
 HISTORY = 10_000
 """Moments kept for tests to look at."""
@@ -47,6 +54,8 @@ class SandboxServer:
 
     `capabilities` may be changed at any time; what is taken away is neither announced nor done. `script`, if not
     None, is asked at each moment. `history` holds the last moments, newest last: what the connections were asked.
+    `certificate` names the files of certificate and key, for `tls` other than "none". With `tells_capabilities` off
+    they are told only when asked. One connection more than `max_connections` gets BYE.
     """
 
     def __init__(
@@ -54,12 +63,20 @@ class SandboxServer:
         *,
         capabilities: Iterable[str] = ALL_CAPABILITIES,
         script: FaultScript | None = None,
+        tls: TlsMode = "none",
+        certificate: tuple[str, str] | None = None,
     ) -> None:
         self.capabilities = set(capabilities)
         self.script = script
         self.users: dict[str, SandboxUser] = {}
         self.history: deque[Moment] = deque(maxlen=HISTORY)
         self.port = 0
+        self.tells_capabilities = True
+        self.max_connections = MAX_CONNECTIONS
+        self._tls = tls
+        self._certificates = (certificate,) if certificate else ()
+        self._open: dict[int, Stream] = {}
+        self._number = 0
 
     def add_user(self, name: str, password: str) -> SandboxUser:
         """Add a user who has an empty INBOX, and give it."""
@@ -81,11 +98,12 @@ class SandboxServer:
     @property
     def connections(self) -> int:
         """How many connections are open now."""
-        raise NotImplementedError
+        return len(self._open)
 
     def drop_connections(self) -> None:
-        """Reset every open connection; new ones are taken."""
-        raise NotImplementedError
+        """Abort every open connection; new ones are taken."""
+        for stream in list(self._open.values()):
+            stream.abort()
 
     async def run(
         self,
@@ -93,6 +111,38 @@ class SandboxServer:
         host: str = "127.0.0.1",
         port: int = 0,
         task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
-    ) -> NoReturn:
-        """Serve until cancelled; tells the port once it listens. Cancelled, it closes every connection."""
-        raise NotImplementedError
+    ) -> None:
+        """Serve until cancelled; tells the port once it listens. Cancelled, it closes every connection.
+
+        Raises NetError when it cannot listen there, ValueError when `host` is no loopback address.
+        """
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the sandbox listens on loopback only, not on {host}")
+        settings = ListenerSettings(host=host, port=port, tls=self._tls, certificates=self._certificates)
+        (listener,) = await open_listeners([settings])
+        try:
+            self.port = int(listener.address.rpartition(":")[2])
+            task_status.started(self.port)
+            await listener.serve(self._take)
+        finally:
+            listener.close()
+
+    async def _take(self, stream: Stream, listener: Listener) -> None:
+        self._number += 1
+        number = self._number
+        self._open[number] = stream
+        try:
+            await self._serve(stream, listener, number)
+        except (NetError, ConnectionOver):
+            return
+        finally:
+            del self._open[number]
+            await stream.aclose()
+
+    async def _serve(self, stream: Stream, listener: Listener, number: int) -> None:
+        wire = Wire(stream)
+        if self._tls == "implicit" and listener.tls is not None:
+            await start_implicit_tls(stream, listener.tls)
+        if len(self._open) > self.max_connections:
+            await wire.bye("[LIMIT] too many connections")
+        await converse(Session(self, wire, number, listener.tls))

@@ -20,7 +20,7 @@ class Reply:
 
     text: str = "done"
     code: str = ""
-    kind: Literal["OK", "NO", "BAD", "PREAUTH"] = "OK"
+    kind: Literal["OK", "NO", "BAD", "BYE", "PREAUTH"] = "OK"
 
     def octets(self, tag: str) -> bytes:
         """Give it as a line; `*` as the tag for an untagged one."""
@@ -70,6 +70,11 @@ class Session:
         elif self.offers_tls:
             names.add("STARTTLS")
         return " ".join(["IMAP4rev1", *sorted(names)])
+
+    @property
+    def unasked_capabilities(self) -> str:
+        """The CAPABILITY code of greeting and sign-in, where the server gives one."""
+        return f"CAPABILITY {self.capabilities}" if self.server.tells_capabilities else ""
 
     @property
     def offers_tls(self) -> bool:

@@ -23,6 +23,11 @@ class NumberSet:
             wanted.update(range(bisect_left(present, first), bisect_right(present, last)))
         return sorted(wanted)
 
+    @property
+    def highest(self) -> int:
+        """The highest number named, 0 where it is `*` alone."""
+        return max(number or 0 for span in self._ranges for number in span)
+
     @staticmethod
     def _span(low: int | None, high: int | None, highest: int) -> tuple[int, int]:
         first = highest if low is None else low

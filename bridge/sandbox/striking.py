@@ -39,7 +39,7 @@ async def _carry_out(session: Session, fault: Fault, literal: bytes) -> Reply | 
             await wire.send(b"{%d}\r\n" % len(literal) + literal[:after])
             await _end(wire, then)
         case Bye(text, code):
-            wire.put(Reply(text, code).octets("*").replace(b" OK ", b" BYE ", 1))
+            wire.put(Reply(text, code, "BYE").octets("*"))
             await _end(wire, Close())
         case Close() | Reset() | Hang() | Chatter():
             await _end(wire, fault)

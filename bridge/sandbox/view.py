@@ -1,6 +1,8 @@
 """A selected mailbox as one connection has been told of it: its message numbers, and what it must yet be told."""
 
 from bridge.sandbox.mailbox import SandboxMailbox, SandboxMessage
+from bridge.sandbox.sets import NumberSet
+from bridge.sandbox.syntax import BadCommand
 
 
 class View:
@@ -15,6 +17,14 @@ class View:
         self._last_uid = mailbox.uidnext - 1
         self._told: dict[int, int] = {}
         self._withheld = False
+
+    def choose(self, numbers: NumberSet, *, by_uid: bool) -> list[int]:
+        """Give the indexes that a set names. Raises BadCommand for a message number that there is not."""
+        if by_uid:
+            return numbers.pick([message.uid for message in self.messages])
+        if numbers.highest > len(self.messages):
+            raise BadCommand("there is no such message number")
+        return numbers.pick(range(1, len(self.messages) + 1))
 
     def told(self, message: SandboxMessage) -> None:
         """Note that the client knows the message's flags as they are now."""

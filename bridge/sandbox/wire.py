@@ -50,9 +50,12 @@ class Wire:
         Asks for literals with `+`. A literal sent unasked may have `unasked` octets. Raises ConnectionOver when
         nothing whole came within `seconds`, and, after a BYE, beyond a limit.
         """
-        with trio.move_on_after(seconds):
-            return await self._command(unasked)
-        await self.bye("nothing was said for too long")
+        parts = None
+        with trio.move_on_after(seconds) as deadline:
+            parts = await self._command(unasked)
+        if deadline.cancelled_caught:
+            await self.bye("nothing was said for too long")
+        return parts
 
     async def _command(self, unasked: int) -> list[Part] | None:
         parts: list[Part] = []
@@ -95,6 +98,15 @@ class Wire:
             await self.bye("the line is too long")
         line = bytes(self._in[:end])
         del self._in[: end + 2]
+        return line
+
+    async def answer(self, seconds: float) -> bytes:
+        """Read the line that answers a continuation. Raises ConnectionOver where none comes within `seconds`."""
+        line = None
+        with trio.move_on_after(seconds):
+            line = await self.line()
+        if line is None:
+            raise ConnectionOver("no answer came")
         return line
 
     async def _more(self) -> None:
