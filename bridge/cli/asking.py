@@ -5,7 +5,6 @@ from typing import Any
 
 import trio
 
-from bridge.cli import doors
 from bridge.model.settings import DeviceSettings, Settings
 
 VERSION = 1
@@ -22,11 +21,15 @@ def overview(settings: Settings) -> dict[str, Any]:
 
 
 def running(settings: Settings) -> dict[str, Any] | None:
-    """Give the same from the running bridge, or None where none runs. Waits for its answer, at most 30 s."""
-    ask, absent = doors.control()
+    """Give the same from the running bridge, or None where none runs. Waits for its answer, at most 65 s.
+
+    Raises `ControlFailed` when a bridge is there and does not answer.
+    """
+    from bridge.control import ControlAbsent, ask
+
     try:
         found = trio.run(ask, settings.server.control, "status")
-    except absent:
+    except ControlAbsent:
         return None
     return {"version": VERSION, "running": True, **found}
 
@@ -48,7 +51,7 @@ def offline(settings: Settings) -> dict[str, Any]:
         "accounts": [
             {
                 "name": account.name,
-                "state": "offline",
+                "state": None,
                 "note": "",
                 "mailboxes": accounts.get(account.id, {}).get("mailboxes", []),
             }

@@ -4,7 +4,7 @@
 in a sentence.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -35,12 +35,6 @@ class ProbeAccounts(Protocol):
     def __call__(self, settings: Settings) -> Sequence[Mapping[str, Any]]: ...
 
 
-class Ask(Protocol):
-    """Asks the running bridge. Raises `bridge.control.ControlAbsent` where none runs."""
-
-    def __call__(self, path: str, command: str) -> Awaitable[Mapping[str, Any]]: ...
-
-
 def run_serve() -> RunServe:
     """Open the door of `serve`."""
     return cast("RunServe", _open("bridge.serve.daemon", "run_serve"))
@@ -54,12 +48,6 @@ def run_demo() -> RunDemo:
 def probe_accounts() -> ProbeAccounts:
     """Open the door of `check --connect`."""
     return cast("ProbeAccounts", _open("bridge.serve.probe", "probe_accounts"))
-
-
-def control() -> tuple[Ask, type[BridgeError]]:
-    """Open the door of the control socket: how to ask, and what is raised where no bridge runs."""
-    ask, absent = _open("bridge.control", "ask"), _open("bridge.control", "ControlAbsent")
-    return cast("Ask", ask), cast("type[BridgeError]", absent)
 
 
 def _open(module: str, name: str) -> Any:

@@ -1,6 +1,5 @@
 """The schema describing itself: an example file to start from, and the reference for the documentation."""
 
-import json
 import textwrap
 from typing import get_args
 
@@ -10,7 +9,7 @@ from bridge.config.account import Account
 from bridge.config.device import Device
 from bridge.config.listener import Listener
 from bridge.config.server import Server
-from bridge.config.tables import NotBuilt, Reads, Table, detail, not_built
+from bridge.config.tables import NotBuilt, Reads, Table, as_toml, detail, not_built
 
 WIDTH = 100
 """Columns of the example's comments."""
@@ -72,7 +71,7 @@ def _example_table(header: str, model: type[Table]) -> str:
 def _example_key(name: str, field: FieldInfo) -> str:
     active, sample = detail(field, "example"), detail(field, "sample")
     value = next(found for found in (active, sample, field.default) if found is not None)
-    line = f"{'' if active is not None else '# '}{name} = {_toml(value)}"
+    line = f"{'' if active is not None else '# '}{name} = {as_toml(value)}"
     told = textwrap.wrap(_plain(field), WIDTH, initial_indent="## ", subsequent_indent="## ")
     return "\n".join([*told, line, ""])
 
@@ -81,11 +80,6 @@ def _plain(field: FieldInfo) -> str:
     words = _words(field)
     text = str(field.description) + (f" ({words})" if '"' in words else "")
     return text.replace("`", "")
-
-
-def _toml(value: object) -> str:
-    # JSON's texts, numbers, booleans and lists are TOML's.
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _reference_table(header: str, model: type[Table]) -> str:
@@ -123,11 +117,11 @@ def _default(field: FieldInfo) -> str:
     if shown:
         return str(shown)
     mark = not_built(field)
-    return "none" if field.default in ("", None) or (mark and not mark.only) else f"`{_toml(field.default)}`"
+    return "none" if field.default in ("", None) or (mark and not mark.only) else f"`{as_toml(field.default)}`"
 
 
 def _caveat(mark: NotBuilt | None) -> str:
     if mark is None:
         return ""
-    only = ", ".join(f"`{_toml(one)}`" for one in mark.only)
+    only = ", ".join(f"`{as_toml(one)}`" for one in mark.only)
     return f". **Not supported by this version**{f', except {only}' if only else ''}"

@@ -107,4 +107,4 @@ def _unpaired(certificates: int, keys: int) -> str:
         return "needs a key beside it"
     if not certificates:
         return "needs a certificate beside it"
-    return f"must have a key for each certificate: there are {certificates} certificates and {keys} keys"
+    return f"must be as many as the certificates: {keys} here, {certificates} there"

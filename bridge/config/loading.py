@@ -22,6 +22,13 @@ LARGEST = 2**20
 
 SECTIONS = ("server", "listener", "account", "device", "passthrough")
 
+_HINTS = {
+    "Illegal character '\\n'": ": is a closing quote missing?",
+    "Cannot overwrite a value": ": is this key here twice?",
+    "Invalid value": ": are there quotes missing?",
+}
+"""What to look for, by the beginning of what `tomllib` says."""
+
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -66,10 +73,15 @@ def _parsed(file: str, text: str) -> tuple[dict[str, object], dict[KeyPath, int]
     except tomllib.TOMLDecodeError as failure:
         found = _PLACE.search(str(failure))
         line = found[1] if found and found[1] else text.rstrip("\n").count("\n") + 1
-        wrong = printable(_PLACE.sub("", str(failure)))
+        wrong = _told(_PLACE.sub("", str(failure)))
     except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
         line, wrong = 1, "has something nested too deeply, or a number that is too long"
     raise ConfigError([f"{file}:{line}: {wrong}"])
+
+
+def _told(wrong: str) -> str:
+    hint = next((hint for beginning, hint in _HINTS.items() if wrong.startswith(beginning)), "")
+    return printable(wrong) + hint
 
 
 def _settings(raw: dict[str, object], reading: Reading) -> Settings:

@@ -37,6 +37,7 @@ class Problems:
 
     def spoiled(self, path: KeyPath) -> bool:
         """Tell whether a mistake was noted at the path or inside it, so that no check need build on its value."""
+        path = self._trimmed(path)
         return any(problem.path[: len(path)] == path for problem in self._found)
 
     def rendered(self) -> list[str]:

@@ -1,5 +1,6 @@
 """What a table of the schema is made of: keys that say how they are read, what they mean, and if they are built."""
 
+import json
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Validat
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-from bridge.config.problems import KeyPath, Problems, listed, suggestion
+from bridge.config.problems import KeyPath, Problems, suggestion
 from bridge.config.values import NOT_SUPPORTED, Read, Wrong
 
 
@@ -48,8 +49,7 @@ class NotBuilt:
         # `False == 0` in Python, but not in a configuration.
         if any(type(value) is type(one) and value == one for one in self.only):
             return read
-        allowed = [str(one) for one in self.only if isinstance(one, (str, int)) and one != ""]
-        raise Wrong(f"{NOT_SUPPORTED} (only {listed(allowed)} is)" if allowed else NOT_SUPPORTED)
+        raise Wrong(f"{NOT_SUPPORTED} (only {as_toml(self.only[0])} is)" if self.only else NOT_SUPPORTED)
 
 
 def entry(default: Any, text: str, *, example: Any = None, sample: Any = None, shown: str = "") -> Any:
@@ -66,6 +66,11 @@ def detail(field: FieldInfo, name: str) -> Any:
     """Give what `entry` was told as `example`, `sample` or `shown`, or None."""
     extra = field.json_schema_extra
     return extra.get(name) if isinstance(extra, dict) else None
+
+
+def as_toml(value: object) -> str:
+    """Write a value as the file would. JSON's texts, numbers, booleans and lists are TOML's."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def not_built(field: FieldInfo) -> NotBuilt | None:

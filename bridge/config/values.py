@@ -91,7 +91,8 @@ def duration(lowest: float, highest: float = LONGEST, reason: str = "") -> Calla
     def read(value: object) -> float:
         seconds = _seconds(value)
         if not lowest <= seconds <= highest:
-            bound = f"at least {lowest:g} s" if seconds < lowest else f"at most {highest:g} s"
+            most = "100 years" if highest == LONGEST else f"{highest:g} s"
+            bound = f"at least {lowest:g} s" if seconds < lowest else f"at most {most}"
             raise Wrong(f"must be {bound}{reason and f' ({reason})'}")
         return float(seconds)
 
