@@ -31,10 +31,12 @@ class Section:
 
 
 def section(name: Node) -> Section | None:
-    """Read the name of a BODY[…] item; None for any other node."""
-    found = _SECTION.fullmatch(name) if isinstance(name, Atom) else None
-    if found is None:
+    """Read the name of a BODY[…] item; None for any other node. Raises `ImapProtocolError` when it has no end."""
+    if not isinstance(name, Atom) or name[:5].upper() != b"BODY[":
         return None
+    found = _SECTION.fullmatch(name)
+    if found is None:
+        raise ImapProtocolError("The server sent the name of a section without its end.")
     spelled = names.text(found[1]).upper().replace('"', "")
     return Section(" ".join(spelled.split()), number(Atom(found[2]), MAX_U63) if found[2] is not None else None)
 
@@ -94,7 +96,7 @@ class _Facts:
             case b"MODSEQ":
                 self.modseq = number(_only(value), MAX_U63)
             case b"EMAILID":
-                word = _only(value)
+                word = value[0] if isinstance(value, list) and len(value) == 1 else b""
                 self.emailid = bytes(word) if isinstance(word, bytes) and _EMAILID.fullmatch(word) else None
             case b"X-GM-MSGID":
                 self.gmail = bytes(value) if isinstance(value, bytes) and number(value, MAX_U64) is not None else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -63,10 +64,10 @@ def ready(*, fast_rows: bool = True) -> ImapConnection:
     return connection
 
 
-def show(event: Event) -> str:
+def show(event: object) -> str:
     """Write an event down: its name, and those fields that are not what they are by default."""
     words = [type(event).__name__]
-    for field in fields(event):
+    for field in fields(cast("Any", event)):
         value = getattr(event, field.name)
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         if value != default and value is not None:
