@@ -81,9 +81,6 @@ def _processors(log: Format) -> list[Processor]:
     return [*chain, structlog.processors.TimeStamper(fmt="iso", utc=True), _json]
 
 
-_announcer: Any = None
-
-
 def configure(log: Format = "console", level: Level = "info", stream: TextIO | None = None) -> None:
     """Set up logging for the process, again if need be: the last call counts.
 
@@ -105,8 +102,6 @@ def configure(log: Format = "console", level: Level = "info", stream: TextIO | N
 
 def announce(event: str, **fields: object) -> None:
     """Say something that other people's scripts wait for (`listening`, `ready`), whatever the log level."""
-    if _announcer is None:
-        configure()
     _announcer.info(event, **fields)
 
 
@@ -116,3 +111,7 @@ def get_logger(name: str) -> Any:
     `name` is the room that speaks, for readers of the code. Loggers made before `configure` follow it too.
     """
     return structlog.get_logger()
+
+
+_announcer: Any
+configure()  # structlog's own default would print the locals of every frame of a traceback, passwords among them
