@@ -99,8 +99,9 @@ def _unchanged_since(session: Session, arguments: Arguments) -> int | None:
 
 
 def _flags(arguments: Arguments) -> set[str]:
-    values: list[Argument] = arguments.list_() if isinstance(arguments.peek(), list) else []
-    values += [arguments.take() for _ in range(arguments.left)]
+    bare = not isinstance(arguments.peek(), list)
+    values: list[Argument] = [arguments.take() for _ in range(arguments.left)] if bare else arguments.list_()
+    arguments.end()
     if not all(isinstance(value, Atom) for value in values):
         raise BadCommand("flags are atoms")
     return {_SYSTEM.get(str(value).upper(), str(value)) for value in values if isinstance(value, Atom)}

@@ -69,6 +69,9 @@ def pattern(reference: str, wanted: str) -> re.Pattern[str]:
     """Compile a LIST pattern: `*` takes anything, `%` anything within one level (RFC 3501 §6.3.8)."""
     whole = reference + wanted
     if whole.upper() == "INBOX":
-        whole = "INBOX"
-    parts = ({"*": ".*", "%": f"[^{DELIMITER}]*"}.get(part, re.escape(part)) for part in re.split(r"([*%]+)", whole))
-    return re.compile("".join(".*" if "*" in p and set(p) <= {"*", "%"} else p for p in parts), re.DOTALL)
+        return re.compile("INBOX")
+    parts = (_WILD.get(part, re.escape(part)) for part in re.split(r"([*%])", re.sub(r"[*%]*\*[*%]*", "*", whole)))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+_WILD = {"*": ".*", "%": f"[^{DELIMITER}]*"}
