@@ -165,10 +165,10 @@ class Answering:
         self._finish("quit")
 
     def quit_refused(self, text: str, code: ResponseCode | None = None) -> None:
-        """Answer QUIT where not all was done (RFC 1939 §6): the state is CLOSED, the next event Closed."""
+        """Answer QUIT where its deletions are not certain to last (RFC 1939 §6): CLOSED, as "update failed"."""
         self._claim(Quit)
         self._out.append(error_line(text, code))
-        self._finish("quit")
+        self._finish("update failed")
 
     def _refused(self, text: str, code: ResponseCode | None, close: bool) -> None:
         self._out.append(error_line(text, code))

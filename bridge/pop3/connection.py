@@ -134,7 +134,7 @@ class Pop3Connection(Answering):
         if isinstance(command, Refused):
             self._bad_command(command.text, counts=command.counts)
         elif type(command) not in COMMANDS[self._state]:
-            self._bad_command("not now")
+            self._bad_command("log in first" if self._state is State.AUTHORIZATION else "already logged in")
         else:
             return self._obey(command)
         return None

@@ -8,6 +8,7 @@ from bridge.model.secret import Secret
 
 CloseReason = Literal[
     "quit",
+    "update failed",
     "device closed",
     "refused",
     "wrong passwords",
