@@ -171,8 +171,9 @@ def _private(path: Path) -> int:
 
 
 def _keep_private(path: Path) -> None:
-    """Close log and shared memory to others, should they be left from a copy; new ones take the database's mode."""
-    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+    """Close to others what is there already: new log and shared memory take the database's mode."""
+    others = (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm"), path.with_name(MARKER))
+    for name in (path, *others):
         if name.exists():
             os.close(_private(name))
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from bridge.store import open_store
-from tests.store.support import FAX, INBOX, fill, uids
+from tests.store.support import FAX, INBOX, allow, files, fill, modes, uids
 
 ROOT = Path(__file__).parents[2]
 STEPS = ["opened", "begun", "listed", "updated", "measured", "closed"]
@@ -65,3 +65,11 @@ async def test_life_goes_on_after_a_crash(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         assert [row.seq for row in await fill(store, 1, 2, 3)] == [1, 2, 3]
         assert await store.load_hides(FAX) == []
+
+
+async def test_what_a_crash_leaves_behind_is_closed_to_others(tmp_path: Path) -> None:
+    crash(tmp_path, "store.before_commit", 2)
+    allow(0o666, *files(tmp_path))
+    async with open_store(tmp_path) as store:
+        await store.load_mailboxes()
+        assert set(modes(tmp_path).values()) == {0o600}

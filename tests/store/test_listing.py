@@ -66,6 +66,7 @@ async def test_what_vanished_is_not_listed_and_keeps_its_id_from_others(store: S
     first = await fill(store, 1, 2)
     await vanish(store, 1)
     assert uids(await store.load_messages(INBOX)) == [2]
+    assert (await store.overview())["totals"]["entries"] == 1
     # The same UID with another size: another message, so neither the entry nor the id.
     [other] = await store.apply_listing(ListingChange(INBOX, ONE, listed(1, size=5000)), namer())
     assert other.seq == 3
@@ -81,6 +82,7 @@ async def test_what_comes_back_is_what_it_was_and_stays_hidden(store: Store) -> 
     [back] = await store.apply_listing(ListingChange(INBOX, ONE, listed(1)), namer())
     assert back == first[0]._replace(measured=120)
     assert await store.load_messages(INBOX) == [back, first[1]]
+    assert (await store.overview())["totals"]["entries"] == 2
     assert await store.load_hides(FAX) == [first[0].seq]
 
 
@@ -177,6 +179,21 @@ async def test_issued_ids_cannot_be_forgotten_or_handed_on(tmp_path: Path) -> No
         ):
             with pytest.raises(sqlite3.IntegrityError):
                 db.execute(statement)
+
+
+def test_an_entry_is_gone_when_its_last_location_is(tmp_path: Path) -> None:
+    def live(db: sqlite3.Connection) -> list[int]:
+        return [seq for (seq,) in db.execute("SELECT seq FROM entries WHERE gone_at IS NULL")]
+
+    with closing(open_database(tmp_path, new_state=False)) as db:
+        for key in (INBOX, JUNK):
+            apply_listing(db, ListingChange(key, ONE, listed(1), state=whole(1, 2)), namer(key), 1.0)
+        # Nothing gives an entry a second location yet.
+        db.execute("UPDATE locations SET entry = 1")
+        apply_listing(db, ListingChange(INBOX, ONE, vanished=(Uid(1),)), namer(), 2.0)
+        assert 1 in live(db)
+        apply_listing(db, ListingChange(JUNK, ONE, vanished=(Uid(1),)), namer(JUNK), 3.0)
+        assert 1 not in live(db)
 
 
 def steps_of_a_change(tmp_path: Path, messages: int) -> int:
