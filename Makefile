@@ -101,5 +101,13 @@ check-typing:
 	$(call pip,.venv-typing,-e '.[typing]')
 	@touch $@
 
+fuzz: .venv/tested
+	POPBRIDGE_FUZZ=$(N) $(BIN)/python -m pytest tests/fuzz --timeout 0
+
+# Root on Debian only; elsewhere the test says what is missing, and is skipped.
+systemd: .venv/tested
+	@sh .ci/debian-packages.sh debootstrap systemd-container bsdutils
+	$(BIN)/python -m pytest tests/systemd --systemd
+
 clean:
-	rm -rf .venv .venv-typing build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-typing build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache

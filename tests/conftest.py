@@ -7,6 +7,11 @@ import pytest
 from tests.support.dovecot import Dovecot, dovecot_missing
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the long forms of some tests need."""
+    parser.addoption("--systemd", action="store_true", help="boot a container and try the real unit in it (root)")
+
+
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
     """Give one running Dovecot for the whole run: each test takes a user of its own by `fresh_user()`."""

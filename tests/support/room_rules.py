@@ -36,6 +36,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "http": "model net telemetry",
         "sandbox": "model net",
         "serve": "*",
+        "__main__": "*",
         "cli": "*",
     }.items()
 }
