@@ -1,6 +1,8 @@
 """How an account's connections are, for `status`."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 HealthState = Literal["connecting", "online", "offline", "needs sign-in"]
@@ -18,3 +20,24 @@ class AccountHealth:
     note: str = ""
     capabilities: frozenset[str] = frozenset()
     connections: int = 0
+
+
+class HealthRecord:
+    """Keeps `AccountHealth` up to date."""
+
+    def __init__(self) -> None:
+        self._now = AccountHealth("connecting", time.time())
+
+    def told(self, connections: int) -> AccountHealth:
+        """Give the health with the number of connections that there are."""
+        return replace(self._now, connections=connections)
+
+    def signed_in(self, capabilities: Iterable[str]) -> None:
+        """A connection was signed in."""
+        self.turn("online", "")
+        self._now = replace(self._now, capabilities=frozenset(capabilities))
+
+    def turn(self, state: HealthState, note: str) -> None:
+        """Enter a state; `since` stays when it is the state already."""
+        since = self._now.since if state == self._now.state else time.time()
+        self._now = replace(self._now, state=state, note=note, since=since)

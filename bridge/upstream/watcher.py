@@ -1,12 +1,31 @@
 """The connection that lists and watches."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from bridge.imap import UidSet
-from bridge.model.names import MailboxName, Uid
+import trio
+
+from bridge.imap import UidSet, commands
+from bridge.imap.events import MailboxStatus
+from bridge.model.failures import MailboxMissing, UpstreamRefused
+from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
 from bridge.model.places import ListedMessage, MailboxState
+from bridge.upstream.connection import Connection
+from bridge.upstream.idling import Idler
+from bridge.upstream.link import Link
+from bridge.upstream.listing import list_messages, search_all
+from bridge.upstream.names import INBOX, MailboxNames
+from bridge.upstream.opening import check_numbering, ensure_open, examine
+from bridge.upstream.pool import Pool
+from bridge.upstream.request import Request
+from bridge.upstream.selected import Selected
+from bridge.upstream.urgency import Urgency
 
+T = TypeVar("T")
 Sink = Callable[[list[ListedMessage]], Awaitable[None]]
+
+BUSY_LOOK = 5.0
+"""Seconds between looks at the watched mailbox while the only connection serves devices."""
 
 
 class Watcher:
@@ -16,30 +35,85 @@ class Watcher:
     connection is gone: leave the `async with` and open another. A cancelled call may have ended the connection too.
     """
 
+    def __init__(self, pool: Pool, connection: Connection, names: MailboxNames, poll_interval: float) -> None:
+        self._pool = pool
+        self._connection = connection
+        self._names = names
+        self._idler = Idler(poll_interval)
+        self._mailbox = INBOX
+        self._state: MailboxState | None = None
+        self._looked = float("-inf")
+        self._listed = False
+        self._last_heard = trio.current_time()
+
     @property
     def pushes(self) -> bool:
         """True when the server tells of changes by itself (IDLE), False when it is asked again and again."""
-        raise NotImplementedError
+        link = self._connection.link
+        return self._idler.pushes and link is not None and link.can("IDLE")
 
     @property
     def last_heard(self) -> float:
         """When the server last sent anything, in Trio's time."""
-        raise NotImplementedError
+        if self._connection.link is not None:
+            self._last_heard = self._connection.link.last_heard
+        return self._last_heard
 
     async def resolve(self, selector: str) -> MailboxName:
         """Give the mailbox that a selector names; a special use such as `\\Junk`, or a name as people write it.
 
         Raises `MailboxMissing`, with what comes close in its sentence.
         """
-        raise NotImplementedError
+        if selector.upper() == INBOX:
+            return INBOX
+        return await self._ask(lambda link: self._find(link, selector))
+
+    async def _find(self, link: Link, selector: str) -> MailboxName:
+        if not self._listed:
+            await self._names.refresh(link)
+            self._listed = True
+        return await self._names.find(link, selector)
 
     async def examine(self, mailbox: MailboxName) -> MailboxState:
         """Open the mailbox read-only and give its state as it is now. Raises `MailboxMissing`."""
-        raise NotImplementedError
+        self._state = None
+        self._state = await self._ask(lambda link: self._examine(link, mailbox))
+        self._mailbox = mailbox
+        return self._state
+
+    async def _examine(self, link: Link, mailbox: MailboxName) -> MailboxState:
+        selected = await examine(link, self._names, mailbox)
+        self._idler.asked = self._looked = trio.current_time()
+        if not selected.uidnext:
+            # A server need not tell it (RFC 3501 §7.1); then it is what follows the highest there is.
+            selected.uidnext = max(await search_all(link, selected.exists), default=0) + 1
+        return selected.state
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
         """Give the state of any mailbox; the examined one stays open. Raises `MailboxMissing`."""
-        raise NotImplementedError
+        return await self._ask(lambda link: self._status(link, mailbox))
+
+    async def _status(self, link: Link, mailbox: MailboxName) -> MailboxState:
+        if link.selected is not None and link.selected.mailbox == mailbox:
+            # STATUS is not for the open mailbox (RFC 3501 §6.3.10).
+            return (await examine(link, self._names, mailbox)).state
+        items = ["MESSAGES", "UIDNEXT", "UIDVALIDITY", *(["HIGHESTMODSEQ"] if link.can("CONDSTORE") else [])]
+        found: list[MailboxStatus] = []
+        command = commands.status(self._names.spelled(mailbox), items)
+        answer = await link.ask(command, lambda e: found.append(e) if isinstance(e, MailboxStatus) else None)
+        if answer.kind != "OK":
+            failure = link.refused(f"tell of {mailbox}", answer)
+            missing = isinstance(failure, UpstreamRefused) and answer.kind == "NO"
+            raise MailboxMissing(link.account, str(failure)) if missing else failure
+        return self._told(link, mailbox, found)
+
+    def _told(self, link: Link, mailbox: MailboxName, found: list[MailboxStatus]) -> MailboxState:
+        items = next((each.items for each in found if each.name == mailbox), found[-1].items if found else {})
+        if not items.get("UIDVALIDITY") or "MESSAGES" not in items or "UIDNEXT" not in items:
+            sentence = f"account {link.account}: the server does not tell how {mailbox} is numbered"
+            raise UpstreamRefused(link.account, sentence)
+        uidvalidity, uidnext = UidValidity(items["UIDVALIDITY"]), Uid(items["UIDNEXT"])
+        return MailboxState(uidvalidity, uidnext, items["MESSAGES"], ModSeq(items.get("HIGHESTMODSEQ", 0)))
 
     async def list_messages(self, first: Uid, sink: Sink) -> None:
         """Hand the examined mailbox's messages from `first` on to `sink`, in UID order, each once, about 1000 a time.
@@ -47,11 +121,36 @@ class Watcher:
         Returns after the server's tagged OK: only then is a message that did not come not there. Raises
         `MailboxChanged` when the mailbox was renumbered since `examine`. What `sink` raises is passed on.
         """
-        raise NotImplementedError
+        send, receive = trio.open_memory_channel[list[ListedMessage]](1)
+
+        async def put(batch: list[ListedMessage]) -> None:
+            try:
+                await send.send(batch)
+            except trio.BrokenResourceError:
+                return  # nobody listens any more; what is left is read only to keep the connection
+
+        async def job(link: Link) -> None:
+            selected = await self._open(link)
+            if selected.exists:
+                await list_messages(link, first, selected.exists, put)
+
+        request = Request(self._pool.account, Urgency.WATCH, job, send.close)
+        self._pool.submit_to(self._connection, request)
+        try:
+            with receive:
+                async for batch in receive:
+                    await sink(batch)
+        finally:
+            if not request.settled:
+                request.abandon()
+        await request.wait()
 
     async def all_uids(self) -> UidSet:
         """Give every UID of the examined mailbox. Raises `MailboxChanged` as `list_messages` does."""
-        raise NotImplementedError
+        return await self._ask(self._search)
+
+    async def _search(self, link: Link) -> UidSet:
+        return await search_all(link, (await self._open(link)).exists)
 
     async def wait(self, seconds: float) -> bool:
         """Wait until the examined mailbox changed since it was examined: True. False after `seconds` without that.
@@ -59,4 +158,40 @@ class Watcher:
         IDLE where the server has it, renewed every two minutes, so that a dead connection is noticed; else NOOP every
         `poll_interval`.
         """
-        raise NotImplementedError
+        until = trio.current_time() + seconds
+        while not await self._ask(lambda link: self._wait(link, until), Urgency.WAIT):
+            if trio.current_time() >= until:
+                return False
+        return True
+
+    async def _wait(self, link: Link, until: float) -> bool:
+        """Wait until somebody else needs the connection, too; then it is asked for again behind them."""
+        now = trio.current_time()
+        if link.wanted(Urgency.MEASURE) and now < self._looked + BUSY_LOOK:
+            return False
+        selected = await ensure_open(link, self._names, self._mailbox)
+        self._looked = now
+
+        def changed() -> bool:
+            return selected.changed or not self._same(selected.state)
+
+        await self._idler.wait(link, until, changed)
+        return changed()
+
+    def _same(self, state: MailboxState) -> bool:
+        seen = self._state
+        if seen is None or (seen.uidvalidity, seen.exists) != (state.uidvalidity, state.exists):
+            return False
+        return not state.uidnext or seen.uidnext == state.uidnext
+
+    async def _open(self, link: Link) -> Selected:
+        """Have the examined mailbox open; another request may have opened another since."""
+        selected = await ensure_open(link, self._names, self._mailbox)
+        if self._state is not None:
+            check_numbering(link, selected, self._state.uidvalidity)
+        return selected
+
+    async def _ask(self, job: Callable[[Link], Awaitable[T]], urgency: Urgency = Urgency.WATCH) -> T:
+        request = Request(self._pool.account, urgency, job)
+        self._pool.submit_to(self._connection, request)
+        return await request.wait()

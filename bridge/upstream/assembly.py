@@ -1,0 +1,204 @@
+"""A message's text being put together from ranges: what came, what was asked for, and when it is whole."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from bridge.model.failures import MessageChanged, UpstreamRefused
+from bridge.upstream.bodies import Piece
+
+FIRST_OCTETS = 128 * 1024
+"""The first range: most messages whole, and little enough to be thrown away when only the headers were wanted."""
+
+RANGE_OCTETS = 1024 * 1024
+"""Every further range. On Dovecot 1 MiB gives 470 MB/s, 256 KiB 300 to 390, one literal 1,000."""
+
+AHEAD_OCTETS = 2 * RANGE_OCTETS
+"""Octets kept or asked for beyond what was taken."""
+
+OVERLAP_OCTETS = 4096
+"""What is fetched twice when going on over another connection, to see that the text is the same."""
+
+
+@dataclass(slots=True, eq=False)
+class Range:
+    """One range under way. `length` None is all of the text. `overlap` must come first, and is there already."""
+
+    origin: int
+    length: int | None
+    overlap: bytes = b""
+    begun: bool = False
+    ended: bool = False
+    missing: bool = False
+    size: int = 0
+    early: list[bytes] = field(default_factory=list)
+
+
+class Assembly:
+    """Holds a text's octets until they are taken, in order. Failures carry the name of the message, `what`.
+
+    `thought` is how long the text is thought to be. A range that is shorter than asked for ends the text, but one that
+    ends before `thought` is only believed when nothing follows it.
+    """
+
+    def __init__(self, account: str, what: str, thought: int) -> None:
+        self.thought = thought
+        self.held = 0
+        self.received = 0
+        self.whole = False
+        self._account = account
+        self._what = what
+        self._told: int | None = None
+        self._taken = 0
+        self._next = 0
+        self._tail = b""
+        self._overlap = b""
+        self._ready: deque[bytes] = deque()
+        self._ranges: deque[Range] = deque()
+
+    # --- taking
+
+    def take(self) -> bytes:
+        """Give the next octets, or nothing when none have come."""
+        if not self._ready:
+            return b""
+        data = self._ready.popleft()
+        self.held -= len(data)
+        self._taken += len(data)
+        return data
+
+    # --- asking
+
+    def next_range(self) -> Range | None:
+        """Give the range to ask for next and count it as asked for; None while there is no need or no room."""
+        length = self._length()
+        if self.whole or self._early(length):
+            return None
+        wanted = Range(self._next, length, self._overlap)
+        self._overlap = b""
+        self._next += length
+        self._ranges.append(wanted)
+        return wanted
+
+    def wants(self) -> bool:
+        """Tell whether `next_range` would give one, were nothing under way."""
+        return not self.whole and self.held + self._length() <= AHEAD_OCTETS
+
+    def whole_range(self) -> Range:
+        """Give the range that is all of the text, for servers that know no others."""
+        wanted = Range(0, None)
+        self._ranges.append(wanted)
+        return wanted
+
+    def _length(self) -> int:
+        return RANGE_OCTETS if self._next else FIRST_OCTETS
+
+    def _early(self, length: int) -> bool:
+        under_way = sum(each.length or 0 for each in self._ranges)
+        if not under_way:
+            return self.held + length > AHEAD_OCTETS
+        # Going further than the first range, or than the end as it is thought to be, awaits what comes of it.
+        waits = self._taken == 0 or self._next >= self.thought
+        return waits or self.held + under_way + length > AHEAD_OCTETS
+
+    def start_again(self) -> None:
+        """Forget what is under way: the next range goes on behind what was received, with a little of it again."""
+        self._ranges.clear()
+        self._next = self.received - len(self._tail)
+        self._overlap = self._tail
+
+    # --- receiving
+
+    def put(self, piece: Piece) -> int:
+        """Take a piece of this text; gives how many octets of it were asked for. Raises `MessageChanged` and more."""
+        found = self._find(piece)
+        if found is None:
+            return 0
+        found.begun, found.size = True, piece.size
+        if piece.data:
+            self._keep(found, self._past_overlap(found, piece.data))
+        if piece.ends:
+            found.ended, found.missing = True, piece.missing
+        return len(piece.data)
+
+    def _find(self, piece: Piece) -> Range | None:
+        for each in self._ranges:
+            if each.length is None:
+                return None if each.ended else each
+            if piece.origin is None and (each.origin or piece.size > each.length):
+                raise self._no_ranges()
+            if (piece.origin or 0) == each.origin and not each.ended:
+                if piece.size > each.length:
+                    raise self._no_ranges()
+                return each
+        return None
+
+    def _past_overlap(self, found: Range, data: bytes) -> bytes:
+        again = min(len(data), len(found.overlap))
+        if data[:again] != found.overlap[:again]:
+            raise self.changed()
+        found.overlap = found.overlap[again:]
+        return data[again:] if again else data
+
+    def _keep(self, found: Range, data: bytes) -> None:
+        if not data:
+            return
+        if found is not self._ranges[0]:
+            found.early.append(data)
+            return
+        self._ready.append(data)
+        self.held += len(data)
+        self.received += len(data)
+        self._tail = data[-OVERLAP_OCTETS:] if len(data) >= OVERLAP_OCTETS else (self._tail + data)[-OVERLAP_OCTETS:]
+
+    def awaits(self, wanted: Range) -> bool:
+        """Tell whether a range still matters: one behind the end of the text does not."""
+        return wanted in self._ranges
+
+    def is_as_long(self, size: int) -> bool:
+        """Take RFC822.SIZE: False when it is not what it was. From now on the text is thought to be as long."""
+        same = self._told in (None, size)
+        self._told = self.thought = size
+        return same
+
+    def land(self, landed: Range) -> None:
+        """The server said OK to a range. What that means for the end of the text is decided here.
+
+        Raises `MessageChanged`, and `UpstreamRefused` when there should be more and nothing came.
+        """
+        landed.ended = True
+        if landed.overlap:
+            raise self.changed()
+        while self._ranges and self._ranges[0].ended:
+            self._settle(self._ranges.popleft())
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """What came early is in turn once its range is the first."""
+        if self._ranges:
+            early, self._ranges[0].early = self._ranges[0].early, []
+            for data in early:
+                self._keep(self._ranges[0], data)
+
+    def _settle(self, landed: Range) -> None:
+        if landed.size == 0 and self.received < self.thought and not (landed.begun and self.received):
+            raise self.refused("gave no more of the text" if self.received else "gave an empty text")
+        if landed.length is not None and landed.size >= landed.length:
+            return
+        if landed.length is None or landed.size == 0 or self.received >= self.thought:
+            self.whole = True
+        # Shorter than asked for, and yet too short: what else is under way would leave a gap.
+        self._ranges.clear()
+        self._next = self.received
+
+    # --- failing
+
+    def changed(self) -> MessageChanged:
+        """Make the failure for a text that is not what it was."""
+        return MessageChanged(self._account, f"account {self._account}: {self._what} is not what it was a moment ago")
+
+    def refused(self, how: str) -> UpstreamRefused:
+        """Make the failure for a message that the server will not give."""
+        return UpstreamRefused(self._account, f"account {self._account}: for {self._what} the server {how}")
+
+    def _no_ranges(self) -> UpstreamRefused:
+        return self.refused('sent more than the range asked for; the account needs quirks = ["no-ranges"]')

@@ -1,0 +1,152 @@
+"""The connection's part of reading one message: asking for ranges while there is room for what they bring."""
+
+from collections.abc import Callable
+
+import trio
+
+from bridge.imap import UidSet, commands
+from bridge.imap.events import Event, Fetched, Tagged
+from bridge.model.failures import MessageGone, UpstreamError
+from bridge.model.places import Location
+from bridge.upstream.assembly import AHEAD_OCTETS, Assembly, Range
+from bridge.upstream.bodies import BodySorter
+from bridge.upstream.link import Link
+from bridge.upstream.names import MailboxNames
+from bridge.upstream.opening import check_numbering, ensure_open, examine
+from bridge.upstream.urgency import Urgency
+
+PIPELINE = 2
+"""Ranges under way at once on a connection: one arriving, and the next already asked for."""
+
+GONE_CODES = frozenset({"EXPUNGEISSUED", "NONEXISTENT"})
+"""Response codes of a NO that mean that the message is no longer there (RFC 5530 §3)."""
+
+
+async def open_for(link: Link, names: MailboxNames, location: Location) -> bool:
+    """Have the location's mailbox open, fresh enough to know the message; True when it was opened only now.
+
+    Raises `MailboxChanged` under another UIDVALIDITY.
+    """
+    before = link.selected
+    selected = await ensure_open(link, names, location.key.mailbox)
+    if selected is before and location.uid >= selected.uidnext:
+        selected = await examine(link, names, location.key.mailbox)
+    check_numbering(link, selected, location.uidvalidity)
+    return selected is not before
+
+
+class Fetching:
+    """One stretch of fetching over one connection, into the reader's `Assembly`; `news` is called when octets came.
+
+    It ends when all came, when there is no room left, or, after a range at least, when another device waits. Failures
+    about the message alone are raised when nothing is under way any more, so that the connection stays of use.
+    """
+
+    def __init__(self, link: Link, location: Location, text: Assembly, news: Callable[[], object]) -> None:
+        self._link = link
+        self._uid = location.uid
+        self._uids = UidSet.from_uids([location.uid])
+        self._what = f"UID {location.uid} of {location.key.mailbox}"
+        self._text = text
+        self._news = news
+        self._sorter = BodySorter(link)
+        self._patience = link.patience()
+        self._under_way: dict[str, Range] = {}
+        self._asked = 0
+        self._facts: str | None = None
+        self._there = False
+        self._seen = False
+        self._failure: UpstreamError | None = None
+
+    async def ranges(self) -> None:
+        """Fetch in ranges. Raises `MessageGone`, `MessageChanged`, `UpstreamRefused`, or how the connection ended."""
+        self._ask()
+        while self._under_way:
+            self._take(await self._link.step(self._patience))
+            self._ask()
+        await self._end()
+
+    async def whole(self, room: trio.lowlevel.ParkingLot) -> None:
+        """Fetch as one. While nobody takes what came (`room` is where to wait), the server waits, too."""
+        self._send(self._text.whole_range(), owed=self._text.thought)
+        while self._under_way:
+            self._take(await self._link.step(self._patience))
+            while self._text.held >= AHEAD_OCTETS and not self._link.hurry:
+                await room.park()
+                self._patience.renew()
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._facts is not None:
+            await self._link.finish(self._facts, self._patience)
+        if self._failure is not None:
+            raise self._failure
+
+    # --- asking
+
+    def _ask(self) -> None:
+        while len(self._under_way) < PIPELINE and not (self._failure or self._link.hurry):
+            others = self._asked and self._link.wanted(Urgency.READ)
+            wanted = None if others else self._text.next_range()
+            if wanted is None:
+                return
+            if wanted.origin and self._facts is None:
+                # Tells whether the message is still there, and as long as before, for ranges in which nothing comes.
+                self._facts = self._link.begin(commands.fetch_envelope_facts(self._uids))
+            self._send(wanted, owed=wanted.length or 0)
+
+    def _send(self, wanted: Range, owed: int) -> None:
+        ranged = wanted.length is not None
+        command = commands.fetch_body(self._uids, wanted.origin if ranged else None, wanted.length)
+        self._under_way[self._link.begin(command, owed)] = wanted
+        self._asked += 1
+
+    # --- what comes
+
+    def _take(self, event: Event) -> None:
+        for piece in self._sorter.take(event):
+            if piece.uid == self._uid:
+                self._patience.took(self._text.put(piece))
+                self._news()
+        match event:
+            case Fetched(uid=self._uid, size=size):
+                self._seen = True
+                if size is not None:
+                    self._compare(size)
+            case Tagged():
+                self._land(event)
+            case _:
+                pass
+
+    def _compare(self, size: int) -> None:
+        self._there = True
+        if not self._text.is_as_long(size):
+            self._fail(self._text.changed())
+
+    def _land(self, answer: Tagged) -> None:
+        wanted = self._under_way.pop(answer.tag, None)
+        if wanted is None or not self._text.awaits(wanted):
+            return
+        self._patience.renew()
+        nothing = not wanted.begun or (wanted.missing and not wanted.origin)
+        if answer.kind != "OK":
+            self._fail(self._refused(answer))
+        elif nothing and not (wanted.origin and self._there):
+            self._fail(self._text.refused("gave no text") if self._seen else self._gone())
+        else:
+            try:
+                self._text.land(wanted)
+            except UpstreamError as failure:
+                self._fail(failure)
+        self._news()
+
+    def _fail(self, failure: UpstreamError) -> None:
+        self._failure = self._failure or failure
+
+    def _refused(self, answer: Tagged) -> UpstreamError:
+        if answer.code is not None and answer.code.name in GONE_CODES:
+            return self._gone()
+        return self._link.refused(f"give {self._what}", answer)
+
+    def _gone(self) -> MessageGone:
+        return MessageGone(self._link.account, f"account {self._link.account}: {self._what} is no longer there")

@@ -1,0 +1,249 @@
+"""One connection to a server: the stream and the protocol together, driven by the one task that owns it."""
+
+from collections.abc import Callable
+
+import trio
+
+from bridge.imap import Command, ImapConnection, ImapProtocolError, UnsendableArgument, commands
+from bridge.imap.events import Closed, Event, NeedData, Status, Tagged
+from bridge.model.failures import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamUnavailable
+from bridge.net import NetError, Stream, secure
+from bridge.telemetry import count
+from bridge.upstream.failures import Dropped, quoted, refusal
+from bridge.upstream.patience import Patience
+from bridge.upstream.selected import Selected
+from bridge.upstream.urgency import Urgency
+
+CHUNK_OCTETS = 64 * 1024
+"""Received at once at most, so no chunk of a body is larger."""
+
+LOGOUT_SECONDS = 2.0
+"""How long a server may take over LOGOUT before it is simply closed."""
+
+EVENT_LIMIT = 1_000_000
+"""Untagged responses to one command that asks for a bounded answer. Our own: beyond any account."""
+
+
+class Link:
+    """Commands out, events in; every wait has a deadline. Only its owner's task calls it, but for `interrupt`.
+
+    After a failure `lost` is set: everything raises it, and all that can be done is `close`. `owed` is about how many
+    octets the commands under way will still bring; `hurry` says that nobody waits for their answers any more.
+    """
+
+    def __init__(self, account: str, stream: Stream, timeout: float) -> None:
+        self.account = account
+        self.stream = stream
+        self.timeout = timeout
+        self.imap = ImapConnection()
+        self.selected: Selected | None = None
+        self.lost: UpstreamError | None = None
+        self.last_heard = trio.current_time()
+        self.owed = 0
+        self.hurry = False
+        self.wanted: Callable[[Urgency], bool] = lambda urgency: False
+        self._opening: Selected | None = None
+        self._ended: dict[str, Tagged] = {}
+        self._listening: trio.CancelScope | None = None
+        self._half_sent = False
+        self._eof = False
+        self._bye = ""
+
+    def patience(self) -> Patience:
+        """Give the deadline of a command that begins now."""
+        return Patience(self.timeout)
+
+    @property
+    def clean(self) -> bool:
+        """True when nothing is under way, so that the next command can follow."""
+        return self.lost is None and not self._half_sent and not self.imap.open_tags
+
+    def can(self, capability: str) -> bool:
+        """Tell whether the server offers something."""
+        return capability in self.imap.capabilities
+
+    # --- commands
+
+    def begin(self, command: Command, owed: int = 0) -> str:
+        """Queue a command; it goes out at the next `step`. `owed` is about how many octets it will bring."""
+        if self.lost is not None:
+            raise self.lost
+        self.owed += owed
+        try:
+            return self.imap.send(command)
+        except ImapProtocolError as failure:
+            raise self._broken(failure) from failure
+
+    async def step(self, patience: Patience) -> Event:
+        """Give the next event, `Tagged` included; waits until the deadline at most, then the connection is lost."""
+        while True:
+            event = self._next()
+            if not isinstance(event, NeedData):
+                return event
+            await self._exchange(patience)
+
+    async def finish(self, tag: str, patience: Patience, keep: Callable[[Event], None] | None = None) -> Tagged:
+        """Wait for the end of a command, giving every other event to `keep`."""
+        for _ in range(EVENT_LIMIT):
+            if (answer := self._ended.pop(tag, None)) is not None:
+                return answer
+            event = await self.step(patience)
+            if isinstance(event, Tagged):
+                self._ended[event.tag] = event
+            elif keep is not None:
+                keep(event)
+        raise self.lose(UpstreamBroken(self.account, f"account {self.account}: the server's answer has no end"))
+
+    def answered(self, tag: str) -> bool:
+        """Tell whether the end of a command has come, for `finish` to take."""
+        return tag in self._ended
+
+    async def ask(self, command: Command, keep: Callable[[Event], None] | None = None) -> Tagged:
+        """Send a command and wait for its end, NO and BAD included."""
+        return await self.finish(self.begin(command), self.patience(), keep)
+
+    async def must(self, what: str, command: Command, keep: Callable[[Event], None] | None = None) -> Tagged:
+        """Send a command and wait for its OK. Raises `refusal` otherwise; `what` reads like `list mailboxes`."""
+        answer = await self.ask(command, keep)
+        if answer.kind != "OK":
+            raise self.refused(what, answer)
+        return answer
+
+    def refused(self, what: str, answer: Tagged) -> UpstreamError:
+        """Make the failure for a NO or BAD; one that says that the connection is of no use makes it so."""
+        failure = refusal(self.account, what, answer)
+        if isinstance(failure, Dropped):
+            self.lost = failure
+        return failure
+
+    async def open(self, command: Command, selected: Selected) -> Tagged:
+        """Send EXAMINE or SELECT. After its OK, `selected` is what is open; after NO nothing is (RFC 3501 §6.3.1)."""
+        self.selected, self._opening = None, selected
+        try:
+            answer = await self.ask(command)
+        finally:
+            self._opening = None
+        if answer.kind == "OK":
+            selected.settled = True
+            self.selected = selected
+        return answer
+
+    # --- what the server says by itself
+
+    async def listen(self, deadline: float) -> bool:
+        """Take what comes by itself: True when something came, False at `deadline` or when interrupted."""
+        with trio.CancelScope(deadline=deadline) as scope:
+            self._listening = scope
+            try:
+                await self._transfer()
+            finally:
+                self._listening = None
+            self._drain()
+            return True
+        return False
+
+    def interrupt(self) -> None:
+        """End a `listen` that is under way; from any task."""
+        if self._listening is not None:
+            self._listening.cancel()
+
+    def _drain(self) -> None:
+        while not isinstance(event := self._next(), NeedData):
+            if isinstance(event, Tagged):
+                self._ended[event.tag] = event
+
+    # --- the wire
+
+    def _next(self) -> Event:
+        if self.lost is not None:
+            raise self.lost
+        try:
+            event = self.imap.next_event()
+        except ImapProtocolError as failure:
+            # A response that the server cut off is no more than an end of the connection.
+            raise (self._dropped() if self._eof else self._broken(failure)) from failure
+        if isinstance(event, Closed):
+            raise self._dropped()
+        self._note(event)
+        return event
+
+    def _note(self, event: Event) -> None:
+        mailbox = self._opening or self.selected
+        if mailbox is not None:
+            mailbox.note(event)
+        if isinstance(event, Status) and event.kind == "BYE":
+            self._bye = event.text or "BYE"
+        if isinstance(event, Tagged) and not self.imap.open_tags:
+            self.owed = 0
+
+    async def _exchange(self, patience: Patience) -> None:
+        with trio.CancelScope(deadline=patience.deadline) as scope:
+            await self._transfer()
+        if scope.cancelled_caught:
+            sentence = f"account {self.account}: the server took longer than {self.timeout:g} s to answer"
+            raise self.lose(UpstreamUnavailable(self.account, sentence))
+
+    async def _transfer(self) -> None:
+        """Send what is due, then receive once. What is sent is small, so that neither side can block the other."""
+        try:
+            if data := self.imap.data_to_send():
+                self._half_sent = True
+                await self.stream.send_all(data)
+                self._half_sent = False
+            received = await self.stream.receive_some(CHUNK_OCTETS)
+        except NetError as failure:
+            sentence = f"account {self.account}: {failure}{quoted(self._bye)}"
+            raise self.lose(Dropped(self.account, sentence)) from failure
+        self._take(received)
+
+    def _take(self, received: bytes) -> None:
+        if not received:
+            self._eof = True
+            self.imap.receive_eof()
+            return
+        self.last_heard = trio.current_time()
+        self.owed = max(0, self.owed - len(received))
+        count("upstream_octets", len(received))
+        self.imap.receive_data(received)
+
+    def _dropped(self) -> UpstreamError:
+        sentence = f"account {self.account}: the server closed the connection{quoted(self._bye)}"
+        return self.lose(Dropped(self.account, sentence))
+
+    def _broken(self, failure: ImapProtocolError) -> UpstreamError:
+        return self.lose(UpstreamBroken(self.account, f"account {self.account}: {failure}"))
+
+    def lose(self, failure: UpstreamError) -> UpstreamError:
+        """Give the connection up, for a reason that everything raises from now on; gives it back, to be raised."""
+        self.lost = failure
+        return failure
+
+    # --- its beginning and its end
+
+    async def start_tls(self, host: str, ca_file: str) -> None:
+        """Upgrade after the OK of STARTTLS. Octets behind that OK are fatal, and so is a handshake that fails."""
+        try:
+            # Before the handshake, so that octets behind the OK are seen while they are known to be in clear.
+            self.imap.tls_started()
+            await secure(self.stream, host, ca_file, self.timeout)
+        except ImapProtocolError as failure:
+            raise self._broken(failure) from failure
+        except NetError as failure:
+            raise self.lose(UpstreamBroken(self.account, f"account {self.account}: {failure}")) from failure
+
+    async def log_out(self) -> None:
+        """Take leave of the server, if it listens; CLOSE is never sent, for it expunges (RFC 3501 §6.4.2)."""
+        with trio.move_on_after(LOGOUT_SECONDS):
+            try:
+                await self.ask(commands.logout())
+            except UpstreamError:
+                return
+
+    async def close(self) -> None:
+        """Close the stream, whatever is under way; cancelled or not it is closed, within a second."""
+        await self.stream.aclose()
+
+
+def unsendable(account: str, failure: UnsendableArgument) -> UpstreamRefused:
+    """Make the failure for what no command can carry."""
+    return UpstreamRefused(account, f"account {account}: {failure}")

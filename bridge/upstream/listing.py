@@ -1,0 +1,106 @@
+"""Listing the open mailbox: a line per message, handed on in batches while more come."""
+
+from array import array
+from collections.abc import Awaitable, Callable, Iterable
+
+from bridge.imap import UidSet, commands
+from bridge.imap.events import Event, Fetched, FetchedRows, SearchFound, Tagged
+from bridge.model.failures import UpstreamBroken
+from bridge.model.names import Uid
+from bridge.model.places import ListedMessage
+from bridge.upstream.link import Link
+from bridge.upstream.patience import PROGRESS_OCTETS, Patience
+
+BATCH = 1000
+"""Messages handed on at once: one database transaction."""
+
+LINE_OCTETS = 96
+"""About what a line of a listing has."""
+
+NUMBER_OCTETS = 11
+"""What a UID in a SEARCH response has at most, with its blank."""
+
+Put = Callable[[list[ListedMessage]], Awaitable[None]]
+
+
+class UidOrder:
+    """Puts rows into UID order, each UID once. Servers list in that order; a row out of it is kept to the end."""
+
+    def __init__(self, first: int) -> None:
+        self._last = first - 1
+        self._first = first
+        self._given = array("I")
+        self._late: dict[int, ListedMessage] = {}
+
+    def take(self, rows: Iterable[ListedMessage]) -> list[ListedMessage]:
+        """Give those rows that can be handed on now."""
+        ready: list[ListedMessage] = []
+        for row in rows:
+            if row.uid > self._last:
+                self._last = row.uid
+                self._given.append(row.uid)
+                ready.append(row)
+            elif row.uid >= self._first:
+                self._late[row.uid] = row
+        return ready
+
+    def rest(self) -> list[ListedMessage]:
+        """Give what came out of order, without what was given already."""
+        given = set(self._given) if self._late else set()
+        return [self._late[uid] for uid in sorted(self._late) if uid not in given]
+
+
+async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None:
+    """List from `first` on and hand batches to `put`. New rows are progress; `messages` is about how many there are.
+
+    Raises after rows were handed on, too: only when this returns was everything listed.
+    """
+    emailid, gmail = link.can("OBJECTID"), link.can("X-GM-EXT-1")
+    link.begin(commands.list_messages(first, None, emailid, gmail), owed=messages * LINE_OCTETS)
+    patience, order = link.patience(), UidOrder(first)
+    batch: list[ListedMessage] = []
+    while not isinstance(event := await link.step(patience), Tagged):
+        if ready := order.take(_rows(event)):
+            batch += ready
+            patience.renew()
+        if len(batch) >= BATCH:
+            await put(batch)
+            batch = []
+            patience.renew()
+    if event.kind != "OK":
+        raise link.refused("list its messages", event)
+    if batch := batch + order.rest():
+        await put(batch)
+
+
+def _rows(event: Event) -> list[ListedMessage]:
+    match event:
+        case FetchedRows(rows):
+            return [ListedMessage(Uid(uid), size, date, identity) for _, uid, size, date, identity in rows]
+        case Fetched(uid=int() as uid, size=int() as size, date=date, identity=identity):
+            return [ListedMessage(Uid(uid), size, date or 0, identity)]
+        case _:
+            return []
+
+
+async def search_all(link: Link, messages: int) -> UidSet:
+    """Give every UID of the open mailbox, in time for an answer as long as `messages` make it, and no longer."""
+    found: list[SearchFound] = []
+    esearch = link.can("ESEARCH")
+    tag = link.begin(commands.search_all(esearch), owed=messages * NUMBER_OCTETS)
+    # The answer is one line, seen only when whole: so it has the time that it takes at the slowest pace accepted.
+    pace = 1 + messages * NUMBER_OCTETS // PROGRESS_OCTETS
+    patience = Patience(link.timeout * pace)
+    answer = await link.finish(tag, patience, lambda e: found.append(e) if isinstance(e, SearchFound) else None)
+    if answer.kind != "OK":
+        raise link.refused("search its messages", answer)
+    uids = _together(found)
+    if esearch and any(part.count not in (None, len(part.uids)) for part in found):
+        raise link.lose(UpstreamBroken(link.account, f"account {link.account}: the server's search does not add up"))
+    return uids
+
+
+def _together(found: list[SearchFound]) -> UidSet:
+    if len(found) == 1:
+        return found[0].uids
+    return UidSet(pair for part in found for pair in part.uids.ranges())

@@ -1,0 +1,131 @@
+"""Counting messages' octets in the background."""
+
+from collections.abc import Sequence
+
+from bridge.imap import UidSet, commands
+from bridge.imap.events import Tagged
+from bridge.model.failures import UpstreamRefused
+from bridge.model.names import Uid, UidValidity
+from bridge.model.places import Location, MailboxKey
+from bridge.octets import CrlfRepair
+from bridge.upstream.bodies import BodySorter, Piece
+from bridge.upstream.fetching import open_for
+from bridge.upstream.link import Link
+from bridge.upstream.names import MailboxNames
+from bridge.upstream.urgency import Urgency
+
+TOGETHER = 8
+"""Messages asked for in one command. With `FIRST_OCTETS` each, a reader waits for 1 MiB at most."""
+
+FIRST_OCTETS = 128 * 1024
+RANGE_OCTETS = 1024 * 1024
+
+
+class Measuring:
+    """Counts messages of one mailbox, newest first as they are given. `counted` grows; `left` shrinks.
+
+    One `stretch` serves until a reader wants its connection; call it again while there is something `left`.
+    """
+
+    def __init__(
+        self, names: MailboxNames, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], *, in_ranges: bool
+    ) -> None:
+        self.counted: list[tuple[Uid, int]] = []
+        self.left = list(dict.fromkeys(uids))
+        self._names = names
+        self._key = key
+        self._uidvalidity = uidvalidity
+        self._in_ranges = in_ranges
+
+    async def stretch(self, link: Link) -> None:
+        """Count until done or interrupted; what the server will not give is left out, and not `left` either."""
+        newest = Location(self._key, self._uidvalidity, max(self.left))
+        await open_for(link, self._names, newest)
+        served = False
+        while self.left and not link.hurry and not (served and link.wanted(Urgency.READ)):
+            await self._some(link)
+            served = True
+
+    async def _some(self, link: Link) -> None:
+        batch = self.left[: TOGETHER if self._in_ranges else 1]
+        try:
+            await self._batch(link, batch)
+        except UpstreamRefused:
+            # One of them is the reason: alone, it is found.
+            for uid in batch if len(batch) > 1 else ():
+                await self._alone(link, uid)
+        del self.left[: len(batch)]
+
+    async def _alone(self, link: Link, uid: Uid) -> None:
+        try:
+            await self._batch(link, [uid])
+        except UpstreamRefused:
+            return
+
+    async def _batch(self, link: Link, uids: list[Uid]) -> None:
+        """Count a few messages by their beginnings, then those that are longer one by one."""
+        counts = {uid: _Count() for uid in uids}
+        await self._fetch(link, counts, 0, FIRST_OCTETS)
+        for uid, octets in counts.items():
+            while octets.more:
+                await self._fetch(link, {uid: octets}, octets.seen, RANGE_OCTETS)
+            if octets.begun and not octets.broken:
+                self.counted.append((uid, octets.finish()))
+
+    async def _fetch(self, link: Link, counts: "dict[Uid, _Count]", offset: int, length: int) -> None:
+        uids = UidSet.from_uids(counts)
+        ranged = (offset, length) if self._in_ranges else (None, None)
+        for octets in counts.values():
+            octets.expect(offset, length if self._in_ranges else None)
+        link.begin(commands.fetch_body(uids, *ranged), owed=length * len(counts))
+        patience, sorter = link.patience(), BodySorter(link)
+        while not isinstance(event := await link.step(patience), Tagged):
+            for piece in sorter.take(event):
+                octets_of = counts.get(Uid(piece.uid))
+                if octets_of is not None and octets_of.take(piece):
+                    patience.took(len(piece.data))
+        for octets in counts.values():
+            octets.landed()
+        if event.kind != "OK":
+            raise link.refused("give messages to be counted", event)
+
+
+class _Count:
+    """One message being counted, range by range."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.begun = False
+        self.broken = False
+        self.more = False
+        self._repair = CrlfRepair()
+        self._offset = 0
+        self._length: int | None = None
+        self._ended = False
+
+    def expect(self, offset: int, length: int | None) -> None:
+        """A range is asked for."""
+        self._offset, self._length, self._ended = offset, length, False
+
+    def take(self, piece: Piece) -> bool:
+        """Take a piece; False when it is not of the range asked for."""
+        if self._ended or (self._length is not None and (piece.origin or 0) != self._offset):
+            return False
+        self.begun = True
+        self.broken = self.broken or piece.missing or (self._length is not None and piece.size > self._length)
+        self.seen += len(piece.data)
+        self._repair.feed(piece.data)
+        self._ended = piece.ends
+        return True
+
+    def landed(self) -> None:
+        """The range's command was answered: a full range may have more behind it."""
+        full = self._length is not None and self._ended and self.seen == self._offset + self._length
+        self.more = full and not self.broken
+        # Nothing at all where there must be something more: the message went away meanwhile.
+        self.broken = self.broken or (not self._ended)
+
+    def finish(self) -> int:
+        """Give the count after line-end repair."""
+        self._repair.finish()
+        return self._repair.octets

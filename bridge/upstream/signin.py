@@ -1,0 +1,179 @@
+"""From nothing to a connection that is signed in."""
+
+import re
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from importlib import metadata
+
+from bridge.imap import commands
+from bridge.imap.events import Event, Greeting, ServerId, Tagged
+from bridge.model.failures import (
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamLoginFailed,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+from bridge.model.settings import AccountSettings
+from bridge.net import DialFailed, Stream, dial
+from bridge.upstream.failures import PASSING_CODES, quoted
+from bridge.upstream.link import Link
+
+Connect = Callable[[AccountSettings, float], Awaitable[Stream]]
+
+# Servers that use no response codes say so in words; a wrong password must not look like it.
+_PASSING_WORDS = re.compile(r"too many|unavailable|temporary (?:failure|error)|temporarily unable", re.IGNORECASE)
+
+
+async def connect_upstream(settings: AccountSettings, timeout: float) -> Stream:
+    """Reach the account's server, with TLS from the first octet where it is implicit. Raises `DialFailed`."""
+    implicit = settings.tls == "implicit"
+    return await dial(settings.host, settings.port, tls=implicit, ca_file=settings.ca_file, seconds=timeout)
+
+
+class SignIn:
+    """Makes signed-in connections for one account. What the server said last is kept for reports.
+
+    `definite` tells of the last refusal whether it was clearly about user and password (RFC 5530 §3).
+    """
+
+    def __init__(self, settings: AccountSettings, timeout: float, connect: Connect = connect_upstream) -> None:
+        self.greeting = ""
+        self.server = ""
+        self.mechanism = ""
+        self.definite = True
+        self._settings = settings
+        self._name = settings.name
+        self._timeout = timeout
+        self._connect = connect
+
+    async def link(self) -> Link:
+        """Connect and sign in. Raises `UpstreamError`s, or is cancelled, and then nothing is left open.
+
+        `UpstreamLoginFailed` is for what another try will not mend: a password that the server does not take.
+        """
+        self._check_secrets()
+        try:
+            stream = await self._connect(self._settings, self._timeout)
+        except DialFailed as failure:
+            raise UpstreamUnavailable(self._name, f"account {self._name}: {failure}") from failure
+        link = Link(self._name, stream, self._timeout)
+        ready = False
+        try:
+            await self._enter(link)
+            ready = True
+        finally:
+            if not ready:
+                await link.close()
+        return link
+
+    def _check_secrets(self) -> None:
+        words = (self._settings.user, self._settings.password.reveal())
+        if not all(words) or any("\0" in word for word in words):
+            sentence = f"account {self._name}: user and password must be there, and cannot hold a NUL"
+            raise UpstreamLoginFailed(self._name, sentence)
+
+    async def _enter(self, link: Link) -> None:
+        greeting = await self._greet(link)
+        if self._settings.tls == "starttls":
+            await self._start_tls(link, greeting)
+        await self._learn(link)
+        if greeting.kind != "PREAUTH":
+            await self._authenticate(link)
+            await self._learn(link)
+        await self._introduce(link)
+
+    async def _greet(self, link: Link) -> Greeting:
+        event = await link.step(link.patience())
+        if not isinstance(event, Greeting):
+            raise self._broken(link, "the server did not greet as IMAP servers do")
+        if event.kind == "BYE":
+            sentence = f"account {self._name}: the server takes no connections now{quoted(event.text)}"
+            raise link.lose(UpstreamUnavailable(self._name, sentence))
+        self.greeting = event.text
+        return event
+
+    async def _start_tls(self, link: Link, greeting: Greeting) -> None:
+        if greeting.kind == "PREAUTH":
+            # RFC 9051 §11.1: after PREAUTH there is no STARTTLS; going on in clear is what an attacker wants.
+            raise self._broken(link, "the server signs in before TLS can start (PREAUTH); somebody may be in between")
+        await self._learn(link)
+        if not link.can("STARTTLS"):
+            raise self._broken(
+                link, 'the server offers no STARTTLS; set tls = "implicit", or see who answers at that port'
+            )
+        answer = await link.ask(commands.starttls())
+        if answer.kind != "OK":
+            raise self._broken(link, f"the server would not start TLS{quoted(answer.text)}")
+        await link.start_tls(self._settings.host, self._settings.ca_file)
+
+    async def _learn(self, link: Link) -> None:
+        """Ask for capabilities where the server did not tell them by itself."""
+        if not link.imap.capabilities:
+            await link.must("say what it can do", commands.capability())
+
+    async def _authenticate(self, link: Link) -> None:
+        answer = await self._try_plain(link) if link.can("AUTH=PLAIN") else None
+        # A BAD is about the command, never about the password: another way may do.
+        if answer is None or (answer.kind == "BAD" and not link.can("LOGINDISABLED")):
+            answer = await self._try_login(link)
+        if answer.kind != "OK":
+            raise self._not_taken(answer)
+
+    async def _try_plain(self, link: Link) -> Tagged:
+        initial = link.can("SASL-IR")
+        self.mechanism = "AUTHENTICATE PLAIN" + (" with an initial response" if initial else "")
+        return await link.ask(commands.authenticate_plain(self._settings.user, self._settings.password, initial))
+
+    async def _try_login(self, link: Link) -> Tagged:
+        if link.can("LOGINDISABLED"):
+            advice = "with TLS it may" if not link.stream.tls else "it may want another way to sign in"
+            sentence = f"account {self._name}: the server takes no password on this connection; {advice}"
+            raise UpstreamRefused(self._name, sentence, "LOGINDISABLED")
+        self.mechanism = "LOGIN"
+        return await link.ask(commands.login(self._settings.user, self._settings.password))
+
+    def _not_taken(self, answer: Tagged) -> UpstreamError:
+        code = answer.code.name if answer.code else ""
+        said = self._said(answer.text)
+        if code in PASSING_CODES or (code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text)):
+            sentence = f"account {self._name}: the server lets nobody in just now{said}"
+            return UpstreamUnavailable(self._name, sentence)
+        # A server without response codes may refuse for another reason than the password: worth a try now and then.
+        self.definite = bool(code)
+        sentence = (
+            f"account {self._name}: the server does not take this user and password{said}; "
+            "correct them in the config and reload"
+        )
+        return UpstreamLoginFailed(self._name, sentence)
+
+    def _said(self, text: str) -> str:
+        """Quote the server, unless it repeats what was sent: some repeat a whole command they do not like."""
+        password = self._settings.password
+        message = f"\0{self._settings.user}\0{password.reveal()}".encode()
+        secrets = (password.reveal(), b64encode(message).decode())
+        return "" if any(secret and secret in text for secret in secrets) else quoted(text)
+
+    async def _introduce(self, link: Link) -> None:
+        """Say who we are (RFC 2971); some servers serve nobody who does not."""
+        if not link.can("ID"):
+            return
+        names: list[str] = []
+        await link.ask(commands.id_("popbridge", _version()), lambda event: names.extend(_server_name(event)))
+        self.server = " ".join(names)
+
+    def _broken(self, link: Link, what: str) -> UpstreamError:
+        return link.lose(UpstreamBroken(self._name, f"account {self._name}: {what}"))
+
+
+def _server_name(event: Event) -> list[str]:
+    if not isinstance(event, ServerId):
+        return []
+    return [event.fields[key] for key in ("name", "version") if event.fields.get(key)]
+
+
+def _version() -> str:
+    try:
+        return metadata.version("popbridge")
+    except metadata.PackageNotFoundError:
+        return "unknown"
