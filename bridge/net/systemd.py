@@ -1,5 +1,6 @@
 """What systemd and popbridge tell each other: passed sockets, readiness, the watchdog."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ def passed_sockets(environ: Mapping[str, str] = os.environ) -> dict[str, list[in
     names = environ.get("LISTEN_FDNAMES", "").split(":")
     found: dict[str, list[int]] = {}
     for at in range(int(count)):
-        os.set_inheritable(FIRST_PASSED + at, False)
+        with contextlib.suppress(OSError):  # not open after all: whoever uses it will say so
+            os.set_inheritable(FIRST_PASSED + at, False)
         found.setdefault(names[at] if at < len(names) and names[at] else "unknown", []).append(FIRST_PASSED + at)
     return found
