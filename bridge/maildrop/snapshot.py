@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bridge.maildrop.columns import UidlColumn
@@ -62,9 +63,10 @@ class MailboxSnapshot:
     def with_sizes(self, measured: Mapping[Uid, int]) -> "MailboxSnapshot":
         """Give the mailbox with these messages' octets measured."""
         sizes, flags = self.sizes[:], bytearray(self.measured)
-        for at, uid in enumerate(self.uids):
-            octets = measured.get(Uid(uid))
-            if octets is not None:
+        for uid, octets in measured.items():
+            # Searching an array of numbers is quick, and few are measured at a time.
+            with suppress(ValueError):
+                at = self.uids.index(uid)
                 sizes[at], flags[at] = octets, 1
         return replace(self, version=self.version + 1, sizes=sizes, measured=bytes(flags))
 

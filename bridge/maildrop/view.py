@@ -1,7 +1,7 @@
 """A device's maildrop: its sources merged, its hidden messages left out, numbered for one session."""
 
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.maildrop.columns import UidlColumn
@@ -42,9 +42,9 @@ class Maildrop:
         return Location(mailbox.key, mailbox.uidvalidity, Uid(mailbox.uids[place]))
 
 
-def merge(mailboxes: Sequence[MailboxSnapshot], hidden: Collection[int]) -> Maildrop:
+def merge(mailboxes: Sequence[MailboxSnapshot], hidden: set[EntrySeq]) -> Maildrop:
     """Merge mailboxes into one maildrop by first-seen order, each entry once, hidden entries left out."""
-    if len(mailboxes) == 1 and not any(seq in hidden for seq in mailboxes[0].seqs):
+    if len(mailboxes) == 1 and hidden.isdisjoint(mailboxes[0].seqs):
         only = mailboxes[0]
         return Maildrop((only,), only.seqs, only.sizes, only.measured, only.uidls, sum(only.sizes))
     rows = _ordered(mailboxes, hidden)
@@ -63,7 +63,7 @@ def merge(mailboxes: Sequence[MailboxSnapshot], hidden: Collection[int]) -> Mail
     )
 
 
-def _ordered(mailboxes: Sequence[MailboxSnapshot], hidden: Collection[int]) -> list[tuple[int, int, int]]:
+def _ordered(mailboxes: Sequence[MailboxSnapshot], hidden: set[EntrySeq]) -> list[tuple[int, int, int]]:
     """Give (entry, mailbox, place) in first-seen order; an entry with two locations is shown at the first."""
     rows = [
         (seq, box, place)

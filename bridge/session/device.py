@@ -56,6 +56,7 @@ class Services:
     doorkeeper: Doorkeeper
     maildrops: Maildrops
     leases: Leases
+    login_seconds: Callable[[], float]
     now: Callable[[], float] = time.time
 
 
@@ -72,9 +73,9 @@ class DeviceSession:
         self._tls = tls
         self._services = services
         self._scope = trio.CancelScope()
-        self._login = trio.CancelScope(deadline=trio.current_time() + services.server.login_timeout)
-        self._heard = trio.current_time()
-        self._busy = False
+        self._login = trio.CancelScope(deadline=trio.current_time() + services.login_seconds())
+        self._began = trio.current_time()
+        self._pump: DevicePump | None = None
         self._reason = "lost"
         self._transaction: Transaction | None = None
         self._settings: DeviceSettings | None = None
@@ -83,15 +84,16 @@ class DeviceSession:
 
     def silent_for(self) -> float:
         """Seconds since the device last sent or took an octet."""
-        return trio.current_time() - self._heard
+        return trio.current_time() - (self._pump.last_heard if self._pump else self._began)
 
     @property
     def busy(self) -> bool:
         """True while a reply is owed."""
-        return self._busy
+        return self._pump is not None and self._pump.reply_outstanding
 
     def lose(self) -> None:
         """End at once: another session took the lease."""
+        count("sessions_taken_over")
         self._reason = "taken over"
         self._scope.cancel()
 
@@ -122,6 +124,11 @@ class DeviceSession:
             self._pop3.greet()
             await self._serve()
 
+    @property
+    def _open_pump(self) -> DevicePump:
+        assert self._pump is not None, "the pump runs while the conversation does"
+        return self._pump
+
     async def _serve(self) -> None:
         while True:
             event = self._pop3.next_event()
@@ -131,7 +138,7 @@ class DeviceSession:
                 case Closed(reason=reason):
                     self._reason = reason
                     await self._flush()
-                    await self._pump.close()
+                    await self._open_pump.close()
                     return
                 case Login():
                     await self._log_in(event)
@@ -141,16 +148,13 @@ class DeviceSession:
                     await self._quit()
                 case Stat() | List() | UidlAsked() | Retr() | Top() | Dele() | Last() | Rset():
                     assert self._transaction is not None, "the state table lets no such command through before a login"
-                    self._busy = True
                     await self._transaction.handle(event)
                 case _:
                     assert_never(event)
 
     async def _receive(self) -> None:
         await self._flush()
-        self._busy = False
-        data = await self._pump.receive()
-        self._heard = trio.current_time()
+        data = await self._open_pump.receive()
         if data:
             self._pop3.receive_data(data)
         else:
@@ -159,8 +163,7 @@ class DeviceSession:
     async def _flush(self) -> None:
         data = self._pop3.data_to_send()
         if data:
-            await self._pump.send(data)
-            self._heard = trio.current_time()
+            await self._open_pump.send(data)
 
     def _features(self, *, tls_active: bool) -> Features:
         policy = self._listener.plaintext_login
@@ -172,7 +175,7 @@ class DeviceSession:
             raise CutConnection("STLS on a listener without a certificate")
         self._pop3.begin_tls()
         await self._flush()
-        await self._pump.start_tls(self._tls.context, TLS_DEADLINE)
+        await self._open_pump.start_tls(self._tls.context, TLS_DEADLINE)
         self._pop3.tls_started(self._features(tls_active=True))
 
     async def _log_in(self, login: Login) -> None:

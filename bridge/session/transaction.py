@@ -163,11 +163,13 @@ class Transaction:
         """TOP is cut from the octets RETR sends, and counts as nothing sent (RFC 1939 §7)."""
         self._pop3.begin_message(None)
         repair, cut = CrlfRepair(), TopCut(lines)
-        while chunk and not cut.done:
+        while chunk:
             self._pop3.message(cut.feed(repair.feed(chunk)))
             await self._flush()
-            chunk = b"" if cut.done else await content.receive()
-        if not chunk:
+            if cut.done:
+                break
+            chunk = await content.receive()
+        else:
             self._pop3.message(cut.feed(repair.finish()) + cut.finish())
         self._pop3.end_message()
         self.marks.top += 1

@@ -1,7 +1,7 @@
 """One account's connections, seen from the other rooms."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
@@ -9,11 +9,23 @@ from bridge.model.names import Uid, UidValidity
 from bridge.model.places import Location, MailboxKey
 from bridge.model.settings import AccountSettings
 from bridge.model.update import Intent
+from bridge.upstream.carrying_out import CarryingOut
 from bridge.upstream.health import AccountHealth
+from bridge.upstream.link import Link
+from bridge.upstream.measuring import Measuring
+from bridge.upstream.names import MailboxNames
 from bridge.upstream.outcome import Outcome
+from bridge.upstream.pool import Pool
+from bridge.upstream.probing import probe
 from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbeReport
+from bridge.upstream.request import Request
+from bridge.upstream.signin import Connect, SignIn, connect_upstream
+from bridge.upstream.urgency import Urgency
 from bridge.upstream.watcher import Watcher
+
+NO_RANGES = "no-ranges"
+"""The quirk of servers that render a message anew each time it is fetched."""
 
 
 class Account:
@@ -24,32 +36,52 @@ class Account:
     not tried again: everything raises `UpstreamLoginFailed` at once, until `sign_in_again`.
     """
 
-    def __init__(self, settings: AccountSettings, *, timeout: float) -> None:
-        raise NotImplementedError
+    def __init__(self, settings: AccountSettings, *, timeout: float, connect: Connect = connect_upstream) -> None:
+        self._settings = settings
+        self._timeout = timeout
+        self._connect = connect
+        self._names = MailboxNames(settings.name)
+        self._pool = Pool(settings, SignIn(settings, timeout, connect))
+        self._in_ranges = NO_RANGES not in settings.quirks
+        self._copied: dict[int, str] = {}
+        self._watched = False
 
     async def run(self, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Own the connections until cancelled. `started` at once: nothing is connected before it is needed.
 
         Nothing but `probe` works before; afterwards everything raises `UpstreamUnavailable`.
         """
-        raise NotImplementedError
+        await self._pool.run(task_status)
 
     @property
     def health(self) -> AccountHealth:
         """How the connections are now."""
-        raise NotImplementedError
+        return self._pool.health.told(len(self._pool.connections))
 
     def sign_in_again(self) -> None:
         """Forget that the password was refused: the next request tries it."""
-        raise NotImplementedError
+        self._pool.sign_in_again()
 
     def watch(self) -> AbstractAsyncContextManager[Watcher]:
         """Open the watcher's connection, signed in. One watcher at a time."""
-        raise NotImplementedError
+        return self._watch()
+
+    @asynccontextmanager
+    async def _watch(self) -> AsyncIterator[Watcher]:
+        assert not self._watched, "an account has one watcher"
+        self._watched = True
+        try:
+            connection = await self._pool.adopt()
+            try:
+                yield Watcher(self._pool, connection, self._names, self._settings.poll_interval)
+            finally:
+                self._pool.release(connection)
+        finally:
+            self._watched = False
 
     def read(self, location: Location, size: int) -> ContentReader:
         """Open one message, with `async with`. `size` is what it is thought to have, in octets: a hint."""
-        raise NotImplementedError
+        return ContentReader(self._pool, self._names, location, size, in_ranges=self._in_ranges)
 
     async def measure(
         self, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], sink: Callable[[Uid, int], None]
@@ -58,12 +90,25 @@ class Account:
 
         `sink` is called in the caller's task, for what was counted also when this raises. Raises `MailboxChanged`.
         """
-        raise NotImplementedError
+        measuring = Measuring(self._names, key, uidvalidity, uids, in_ranges=self._in_ranges)
+        try:
+            while measuring.left:
+                request = Request(self._settings.name, Urgency.MEASURE, measuring.stretch)
+                self._pool.submit(request)
+                await request.wait()
+        finally:
+            for uid, octets in measuring.counted:
+                sink(uid, octets)
 
     async def carry_out(self, intent: Intent) -> Outcome:
         """Do what was promised, if the message is still the one it was promised for. Cancelled: it may be done."""
-        raise NotImplementedError
+        request = Request(self._settings.name, Urgency.CARRY_OUT, lambda link: self._carry_out(link, intent))
+        self._pool.submit(request)
+        return await request.wait()
+
+    async def _carry_out(self, link: Link, intent: Intent) -> Outcome:
+        return await CarryingOut(link, self._names, self._settings, intent, self._copied).run()
 
     async def probe(self) -> ProbeReport:
         """Look at the server over a connection of its own, in the caller's task; needs no `run`."""
-        raise NotImplementedError
+        return await probe(self._settings, SignIn(self._settings, self._timeout, self._connect))

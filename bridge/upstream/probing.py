@@ -1,0 +1,62 @@
+"""Looking at an account's server for `check --connect`."""
+
+from collections.abc import Mapping
+
+from bridge.imap import commands
+from bridge.imap.events import MailboxStatus
+from bridge.model.failures import MailboxMissing, UpstreamRefused
+from bridge.model.settings import AccountSettings
+from bridge.upstream.link import Link
+from bridge.upstream.names import MailboxNames
+from bridge.upstream.report import ProbedMailbox, ProbeReport
+from bridge.upstream.signin import SignIn
+
+
+async def probe(settings: AccountSettings, sign_in: SignIn) -> ProbeReport:
+    """Sign in, look at the configured mailboxes, and leave. Changes nothing. Raises `UpstreamError`s."""
+    link = await sign_in.link()
+    try:
+        names = MailboxNames(settings.name)
+        await names.refresh(link)
+        mailboxes = tuple([await _mailbox(link, names, selector) for selector in settings.mailboxes])
+        problems = [mailbox.problem for mailbox in mailboxes if mailbox.problem]
+        if not link.can("MOVE") and not link.can("UIDPLUS"):
+            problems.append("it has neither MOVE nor UIDPLUS: nothing can be moved or removed, only hidden")
+        return ProbeReport(
+            greeting=sign_in.greeting,
+            tls=link.stream.tls_version if link.stream.tls else "none",
+            server=sign_in.server,
+            capabilities=tuple(sorted(link.imap.capabilities)),
+            mailboxes=mailboxes,
+            uses=_uses(link, sign_in.mechanism),
+            problems=tuple(problems),
+        )
+    finally:
+        await link.close()
+
+
+async def _mailbox(link: Link, names: MailboxNames, selector: str) -> ProbedMailbox:
+    try:
+        name = await names.find(link, selector)
+        items = ["MESSAGES", *(["SIZE"] if link.can("STATUS=SIZE") else [])]
+        found: list[MailboxStatus] = []
+        command = commands.status(names.spelled(name), items)
+        await link.must(f"tell of {name}", command, lambda e: found.append(e) if isinstance(e, MailboxStatus) else None)
+    except (MailboxMissing, UpstreamRefused) as failure:
+        return ProbedMailbox(selector, problem=str(failure))
+    told: Mapping[str, int] = found[-1].items if found else {}
+    return ProbedMailbox(selector, name, told.get("MESSAGES", 0), told.get("SIZE"))
+
+
+def _uses(link: Link, mechanism: str) -> dict[str, str]:
+    """Say what will be done how."""
+    moving = "MOVE" if link.can("MOVE") else "COPY, then UID EXPUNGE" if link.can("UIDPLUS") else "not at all"
+    identity = "EMAILID" if link.can("OBJECTID") else "X-GM-MSGID" if link.can("X-GM-EXT-1") else "none of the server's"
+    return {
+        "sign in": mechanism or "already signed in (PREAUTH)",
+        "hear of new mail": "IDLE" if link.can("IDLE") else "polling",
+        "see what changed": "CONDSTORE" if link.can("CONDSTORE") else "message counts and UIDs",
+        "move messages": moving,
+        "remove messages": "UID EXPUNGE" if link.can("UIDPLUS") else "not at all",
+        "tell messages apart": identity,
+    }
