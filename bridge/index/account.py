@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import trio
 
@@ -47,7 +47,7 @@ class IndexedAccount:
         self._measurable = trio.Event()
         self._skipped: set[Location] = set()
 
-    async def load(self, names: dict[str, MailboxName], states: dict[MailboxKey, MailboxState | None]) -> None:
+    async def load(self, names: dict[str, MailboxName], states: Mapping[MailboxKey, MailboxState | None]) -> None:
         """Take up what the store has, so that devices can be served before the upstream is reached."""
         for selector, mailbox in names.items():
             if selector in self.selectors:

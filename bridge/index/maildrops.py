@@ -1,6 +1,6 @@
 """Devices' maildrops from the index: fresh where that can be had in time, the last known otherwise."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -47,10 +47,10 @@ class DeviceMaildrops:
         self._store = store
         self._intents = intents
         self._read = read
-        self._refresh_wait = refresh_wait
+        self.refresh_wait = refresh_wait
         self._hidden: dict[DeviceId, set[EntrySeq]] = {}
         self._views: dict[DeviceId, tuple[tuple[tuple[object, int], ...], Maildrop]] = {}
-        self._send, self._leftovers = trio.open_memory_channel[Callable[[], object]](LEFTOVERS)
+        self._send, self._leftovers = trio.open_memory_channel[Callable[[], Awaitable[None]]](LEFTOVERS)
 
     async def load(self, devices: Iterable[DeviceId]) -> None:
         """Take up what each device has hidden."""
@@ -60,10 +60,22 @@ class DeviceMaildrops:
     async def run(self) -> None:
         """Write what sessions leave behind, until cancelled."""
         async for work in self._leftovers:
+            await self._write(work)
+
+    async def flush(self) -> None:
+        """Write what is left, when no session is any more."""
+        while True:
             try:
-                await work()  # type: ignore[misc]
-            except StoreError as failure:
-                log.error("history.not_written", problem=str(failure))
+                work = self._leftovers.receive_nowait()
+            except trio.WouldBlock:
+                return
+            await self._write(work)
+
+    async def _write(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except StoreError as failure:
+            log.error("history.not_written", problem=str(failure))
 
     async def open(self, device: DeviceSettings) -> Maildrop:
         """Give the device's maildrop. On a live, clean index this waits for nothing."""
@@ -74,7 +86,7 @@ class DeviceMaildrops:
         return self.view(device)
 
     async def _refresh(self, stale: list[IndexedAccount]) -> None:
-        with trio.move_on_after(self._refresh_wait):
+        with trio.move_on_after(self.refresh_wait):
             async with trio.open_nursery() as nursery:
                 for account in stale:
                     nursery.start_soon(account.wait_fresh)
@@ -128,7 +140,7 @@ class DeviceMaildrops:
         if unacknowledged is not None:
             self._later(lambda: self._store.commit_update(unacknowledged))
 
-    def _later(self, work: Callable[[], object]) -> None:
+    def _later(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             self._send.send_nowait(work)
         except trio.WouldBlock:

@@ -20,6 +20,7 @@ class Answer:
 
 WRONG_LOGIN = "wrong login or password"
 NOT_REMOVED = "some deleted messages not removed, nothing was changed, try again"
+TOO_MANY = "too many connections, try again later"
 NO_SUCH_MESSAGE = "no such message"
 ALREADY_DELETED = "message {num} is already marked as deleted"
 

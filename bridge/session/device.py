@@ -32,7 +32,7 @@ from bridge.pop3 import (
     Top,
     UidlAsked,
 )
-from bridge.session.answers import NOT_REMOVED, WRONG_LOGIN, answer
+from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
 from bridge.session.lease import Leases
 from bridge.session.places import private_peer
 from bridge.session.ports import Doorkeeper, Maildrops
@@ -41,6 +41,9 @@ from bridge.telemetry import count, get_logger, instant
 
 UPDATE_DEADLINE = 15.0
 """Seconds a QUIT may wait for its commit before the device hears that nothing is certain."""
+
+REFUSAL_SECONDS = 5.0
+"""Seconds that a connection over a limit may take to hear so."""
 
 TLS_DEADLINE = 30.0
 """Seconds for a handshake after STLS: slow old processors need several."""
@@ -115,6 +118,17 @@ class DeviceSession:
         finally:
             self._finish(started)
             self._stream.abort()
+
+    async def refuse(self) -> None:
+        """Turn the connection away: there are too many. Inside TLS it is closed at once, without the handshake."""
+        if self._listener.tls != "implicit":
+            self._pop3.refuse(TOO_MANY, "SYS/TEMP")
+            with trio.move_on_after(REFUSAL_SECONDS):
+                try:
+                    await self._stream.send_all(self._pop3.data_to_send())
+                    await self._stream.aclose()
+                except NetError:
+                    return
 
     async def _greet_and_serve(self) -> None:
         if self._listener.tls == "implicit" and self._tls is not None:

@@ -1,0 +1,200 @@
+"""The bridge put together: the one place that knows every room."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from bridge.config import verify
+from bridge.control import serve_control
+from bridge.index import DeviceMaildrops, IntentRunner
+from bridge.model.failures import BridgeError, ConfigError
+from bridge.model.secret import Secret
+from bridge.model.settings import PasswordHash, ServerSettings, Settings
+from bridge.net import Listener, Stream, notify, open_listeners, run_guarded, watchdog_interval
+from bridge.serve.accounts import RunningAccounts
+from bridge.serve.overview import Overview
+from bridge.session import ConfiguredDoorkeeper, DeviceSession, Gate, Leases, Services
+from bridge.store import Store, open_store
+from bridge.telemetry import announce, get_logger
+
+log = get_logger("serve")
+
+HASHES_AT_ONCE = 2
+"""Password checks at once: each takes 16 MiB and 40 ms of a core."""
+
+DRAIN_SECONDS = 10.0
+"""How long sessions may go on after SIGTERM; then they are cut, which undoes nothing and removes nothing."""
+
+HISTORY_PAUSE = 6 * 3600.0
+"""Seconds between two looks for session rows that are too old."""
+
+Load = Callable[[], Settings]
+
+
+class UnknownCommand(BridgeError):
+    """The control socket was asked for something this version does not have."""
+
+
+class Bridge:
+    """A running bridge. Made by `running_bridge`."""
+
+    def __init__(self, settings: Settings, store: Store, nursery: trio.Nursery, load: Load | None) -> None:
+        self.settings = settings
+        self.listeners: list[Listener] = []
+        self.since = time.time()
+        self._load = load
+        self._store = store
+        self._nursery = nursery
+        self._hashing = trio.CapacityLimiter(HASHES_AT_ONCE)
+        self._accounts = RunningAccounts(store, nursery)
+        self._intents = IntentRunner(self._accounts.indexed, store, time.time)
+        self._maildrops = DeviceMaildrops(
+            self._accounts.indexed,
+            store,
+            self._intents,
+            lambda location, size: self._accounts.upstream(location.key.account).read(location, size),
+            settings.server.refresh_wait,
+        )
+        self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
+        self._leases = Leases()
+        self._gate = Gate(settings.server)
+        self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate)
+
+    async def _verify(self, stored: PasswordHash, given: Secret) -> bool:
+        return await trio.to_thread.run_sync(verify, stored, given, limiter=self._hashing)
+
+    async def start(self) -> None:
+        """Take up the state, bind the listeners, start every task but the listeners'. Waits for no upstream."""
+        await self._accounts.apply(self.settings)
+        await self._maildrops.load(self.settings.devices)
+        self.listeners = await open_listeners(self.settings.listeners)
+        await self._nursery.start(serve_control, self.settings.server.control, self._command)
+        for name, task in (("intents", self._intents.run), ("history", self._forget), ("watchdog", _watchdog)):
+            self._nursery.start_soon(run_guarded, name, task)
+        self._nursery.start_soon(run_guarded, "leftovers", self._maildrops.run)
+
+    async def serve_devices(self, stop: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
+        """Take connections until `stop`, then let sessions end; `started` once every listener is ready."""
+        async with trio.open_nursery() as sessions:
+            async with trio.open_nursery() as listening:
+                for listener in self.listeners:
+                    await listening.start(listener.serve, self._take, sessions)
+                    announce("listening", address=listener.address, tls=listener.settings.tls)
+                announce("ready", listeners=len(self.listeners))
+                notify("READY=1")
+                task_status.started()
+                await stop.wait()
+                notify("STOPPING=1")
+                for listener in self.listeners:
+                    listener.close()
+            log.info("draining", sessions=self._gate.inside, seconds=DRAIN_SECONDS)
+            sessions.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
+        await self._maildrops.flush()
+
+    async def _take(self, stream: Stream, listener: Listener) -> None:
+        with self._gate.enter(stream.peer) as admitted:
+            services = Services(
+                self.settings.server, self._doorkeeper, self._maildrops, self._leases, self._gate.login_seconds
+            )
+            session = DeviceSession(stream, listener.settings, listener.tls, services)
+            await (session.run() if admitted else session.refuse())
+
+    async def _command(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        if command != "status":
+            raise UnknownCommand(f"this popbridge does not know the command {command}")
+        return await self._overview.show(self.settings, self.listeners, self.since)
+
+    async def reload(self) -> None:
+        """Read the config again; a wrong one is told in the log and changes nothing. Sessions keep what they have."""
+        notify("RELOADING=1")
+        try:
+            await self._reload()
+        except ConfigError as failure:
+            for problem in failure.problems:
+                log.error("reload.refused", problem=problem)
+        except BridgeError as failure:
+            log.error("reload.failed", problem=str(failure))
+        finally:
+            notify("READY=1")
+
+    async def _reload(self) -> None:
+        if self._load is None:
+            return
+        fresh = await trio.to_thread.run_sync(self._load)
+        self._reload_certificates(fresh)
+        await self._accounts.apply(fresh)
+        await self._maildrops.load(fresh.devices)
+        self._doorkeeper.replace(fresh.devices.values())
+        self._gate.server = fresh.server
+        self._maildrops.refresh_wait = fresh.server.refresh_wait
+        for what in _needing_restart(self.settings.server, fresh.server):
+            log.warning("reload.restart_needed", key=f"server.{what}")
+        self.settings = fresh
+        log.info("reloaded", accounts=len(fresh.accounts), devices=len(fresh.devices))
+
+    def _reload_certificates(self, fresh: Settings) -> None:
+        """First of all that changes, because it can fail: then the old certificates, and all else, stay."""
+        places = {(one.host, one.port, one.systemd): one for one in fresh.listeners}
+        kept = 0
+        for listener in self.listeners:
+            old = listener.settings
+            new = places.get((old.host, old.port, old.systemd))
+            if new is not None and new.tls == old.tls:
+                kept += 1
+                if listener.tls is not None:
+                    listener.tls.reload(new)
+                listener.settings = new
+        if kept != len(self.listeners) or len(fresh.listeners) != len(self.settings.listeners):
+            log.warning("reload.restart_needed", key="listener")
+
+    async def _forget(self) -> None:
+        while True:
+            await self._store.forget_sessions(time.time() - self.settings.server.history)
+            await trio.sleep(HISTORY_PAUSE)
+
+
+def _needing_restart(before: ServerSettings, after: ServerSettings) -> Sequence[str]:
+    return [key for key in ("state_dir", "control", "log", "log_level") if getattr(before, key) != getattr(after, key)]
+
+
+async def _watchdog() -> None:
+    """Tell systemd that the event loop turns."""
+    interval = watchdog_interval()
+    while interval is not None:
+        notify("WATCHDOG=1")
+        await trio.sleep(interval)
+
+
+@asynccontextmanager
+async def running_bridge(
+    settings: Settings, *, new_state: bool = False, load: Load | None = None
+) -> AsyncIterator[Bridge]:
+    """Run a bridge for the block: store, accounts, control socket, then devices. Raises `BridgeError`s at the start.
+
+    Left, it takes no more connections, lets sessions end, and closes everything in the reverse order.
+    """
+    async with open_store(settings.server.state_dir, new_state=new_state) as store, trio.open_nursery() as accounts:
+        bridge = Bridge(settings, store, accounts, load)
+        stop = trio.Event()
+        try:
+            await bridge.start()
+            async with trio.open_nursery() as devices:
+                # Sessions outlive a cancelled block by as long as they may drain.
+                shelter = trio.CancelScope(shield=True)
+                await devices.start(_sheltered, shelter, bridge, stop)
+                try:
+                    yield bridge
+                finally:
+                    stop.set()
+        finally:
+            accounts.cancel_scope.cancel()
+
+
+async def _sheltered(
+    shelter: trio.CancelScope, bridge: Bridge, stop: trio.Event, task_status: trio.TaskStatus[None]
+) -> None:
+    with shelter:
+        await bridge.serve_devices(stop, task_status=task_status)

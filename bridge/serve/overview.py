@@ -1,0 +1,87 @@
+"""What `popbridge status` shows of a running bridge."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bridge.index import DeviceMaildrops, IndexedAccount
+from bridge.model.failures import NotListedYet
+from bridge.model.settings import AccountSettings, DeviceSettings, Settings
+from bridge.net import Listener
+from bridge.serve.accounts import RunningAccounts
+from bridge.session import Gate, Leases
+from bridge.store import Store
+from bridge.telemetry import counters
+
+
+class Overview:
+    """Puts together what the rooms know."""
+
+    def __init__(
+        self, store: Store, accounts: RunningAccounts, maildrops: DeviceMaildrops, leases: Leases, gate: Gate
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._maildrops = maildrops
+        self._leases = leases
+        self._gate = gate
+
+    async def show(self, settings: Settings, listeners: Sequence[Listener], since: float) -> dict[str, Any]:
+        """Give it as `status --json` has it, without `version` and `running`. Waits for the database."""
+        stored = {device["name"]: device for device in (await self._store.overview())["devices"]}
+        accounts = [self._account(account) for account in settings.accounts.values()]
+        return {
+            "since": since,
+            "unmeasured": sum(mailbox["unmeasured"] for account in accounts for mailbox in account["mailboxes"]),
+            "sessions": self._gate.inside,
+            "listeners": [{"address": one.address, "tls": one.settings.tls} for one in listeners],
+            "accounts": accounts,
+            "devices": [self._device(one, settings, stored.get(one.id, {})) for one in settings.devices.values()],
+            "counters": counters(),
+        }
+
+    def _account(self, account: AccountSettings) -> dict[str, Any]:
+        health = self._accounts.upstream(account.id).health
+        index = self._accounts.indexed[account.id]
+        notes = dict.fromkeys(note for note in (health.note, index.problem) if note)
+        return {
+            "name": account.name,
+            "state": health.state,
+            "since": health.since,
+            "connections": health.connections,
+            "note": "; ".join(notes),
+            "mailboxes": _mailboxes(index),
+        }
+
+    def _device(self, device: DeviceSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            maildrop = self._maildrops.view(device)
+        except NotListedYet:
+            maildrop = None
+        return {
+            "name": device.name,
+            "login": device.login,
+            "sources": [f"{settings.accounts[source.account].name}/{source.mailbox}" for source in device.sources],
+            "messages": None if maildrop is None else len(maildrop),
+            "octets": None if maildrop is None else maildrop.total,
+            "hidden": self._maildrops.hidden(device.id),
+            "pending_intents": stored.get("pending_intents", 0),
+            "last_session": stored.get("last_session"),
+            "in_session": self._leases.held(device.id),
+        }
+
+
+def _mailboxes(index: IndexedAccount) -> list[dict[str, Any]]:
+    found = []
+    for selector in index.selectors:
+        mailbox = index.mailbox_for(selector)
+        snapshot = mailbox.snapshot if mailbox else None
+        found.append(
+            {
+                "name": mailbox.key.mailbox if mailbox else selector,
+                "listed": snapshot is not None,
+                "messages": len(snapshot) if snapshot else 0,
+                "unmeasured": snapshot.unmeasured if snapshot else 0,
+                "progress": mailbox.progress if mailbox else "",
+            }
+        )
+    return found

@@ -1,0 +1,48 @@
+"""`popbridge check --connect`: what each account's server offers, in words."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import trio
+
+from bridge.model.failures import UpstreamError
+from bridge.model.settings import AccountSettings, Settings
+from bridge.upstream import Account, ProbeReport
+
+
+def probe_accounts(settings: Settings) -> list[dict[str, Any]]:
+    """Sign in to every account, all at once, and tell what was found: `account`, `ok`, and `lines` to show."""
+    return trio.run(_probe_all, settings)
+
+
+async def _probe_all(settings: Settings) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    async with trio.open_nursery() as nursery:
+        for account in settings.accounts.values():
+            nursery.start_soon(_probe, account, settings.server.upstream_timeout, found)
+    return [found[account.name] for account in settings.accounts.values()]
+
+
+async def _probe(account: AccountSettings, timeout: float, found: dict[str, dict[str, Any]]) -> None:
+    try:
+        report = await Account(account, timeout=timeout).probe()
+    except UpstreamError as failure:
+        found[account.name] = {"account": account.name, "ok": False, "lines": [str(failure)]}
+        return
+    wrong = any(mailbox.problem for mailbox in report.mailboxes)
+    found[account.name] = {"account": account.name, "ok": not wrong, "lines": list(_lines(report))}
+
+
+def _lines(report: ProbeReport) -> Iterator[str]:
+    yield f"greeting: {report.greeting}"
+    yield f"TLS: {report.tls}"
+    if report.server:
+        yield f"server: {report.server}"
+    yield f"offers: {' '.join(report.capabilities)}"
+    for what, how in report.uses.items():
+        yield f"to {what}: {how}"
+    for mailbox in report.mailboxes:
+        if not mailbox.problem:
+            octets = "" if mailbox.octets is None else f", {mailbox.octets} octets"
+            yield f"mailbox {mailbox.selector}: {mailbox.name}, {mailbox.messages} messages{octets}"
+    yield from (f"problem: {problem}" for problem in report.problems)
