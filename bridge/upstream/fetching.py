@@ -54,6 +54,7 @@ class Fetching:
         self._under_way: dict[str, Range] = {}
         self._asked = 0
         self._facts: str | None = None
+        self._facts_told = False
         self._there = False
         self._seen = False
         self._failure: UpstreamError | None = None
@@ -77,7 +78,7 @@ class Fetching:
         await self._end()
 
     async def _end(self) -> None:
-        if self._facts is not None:
+        if self._facts is not None and not self._facts_told:
             await self._link.finish(self._facts, self._patience)
         if self._failure is not None:
             raise self._failure
@@ -124,6 +125,8 @@ class Fetching:
             self._fail(self._text.changed())
 
     def _land(self, answer: Tagged) -> None:
+        if answer.tag == self._facts:
+            self._facts_told = True
         wanted = self._under_way.pop(answer.tag, None)
         if wanted is None or not self._text.awaits(wanted):
             return
