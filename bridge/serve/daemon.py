@@ -10,6 +10,7 @@ import trio
 from bridge.config import load
 from bridge.model.settings import Settings
 from bridge.serve.bridge import running_bridge
+from bridge.serve.memory import give_back_large_blocks
 from bridge.telemetry import configure, get_logger
 
 log = get_logger("serve")
@@ -19,6 +20,7 @@ def run_serve(settings: Settings, config_path: Path, new_state: bool) -> int:
     """Run the bridge to its end and give the exit status. Raises `BridgeError`s when it cannot start."""
     # Whatever the umask of whoever starts us: state is for its owner alone.
     os.umask(0o077)
+    give_back_large_blocks()
     configure(settings.server.log, settings.server.log_level)
     trio.run(_serve, settings, config_path, new_state, strict_exception_groups=True)
     return 0
