@@ -76,6 +76,11 @@ class Bridge:
             self._nursery.start_soon(run_guarded, name, task)
         self._nursery.start_soon(run_guarded, "leftovers", self._maildrops.run)
 
+    async def listed(self) -> None:
+        """Wait until every account was listed; the caller brings the deadline."""
+        for account in list(self._accounts.indexed.values()):
+            await account.wait_fresh()
+
     async def serve_devices(self, stop: trio.Event, *, task_status: trio.TaskStatus[None]) -> None:
         """Take connections until `stop`, then let sessions end; `started` once every listener is ready."""
         async with trio.open_nursery() as sessions:
