@@ -4,9 +4,8 @@
 in a sentence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 from bridge.model.failures import BridgeError
@@ -20,7 +19,7 @@ class NotBuiltYet(BridgeError):
 class RunServe(Protocol):
     """Runs the bridge to its end and gives the exit status."""
 
-    def __call__(self, settings: Settings, config_path: Path, new_state: bool) -> int: ...
+    def __call__(self, settings: Settings, load: Callable[[], Settings], new_state: bool) -> int: ...
 
 
 class RunDemo(Protocol):

@@ -1,9 +1,12 @@
 """`popbridge serve`: the bridge itself."""
 
+import os
+
 import click
 
 from bridge.cli import doors
 from bridge.cli.settings import config_option, config_path, settings
+from bridge.config import load
 
 
 @click.command("serve", short_help="Run the bridge.")
@@ -15,5 +18,5 @@ def command(ctx: click.Context, new_state: bool) -> None:
 
     SIGHUP reads the configuration again; a wrong one changes nothing. Logs go to stderr.
     """
-    loaded = settings()
-    ctx.exit(doors.run_serve()(loaded, config_path(), new_state))
+    path = config_path()
+    ctx.exit(doors.run_serve()(settings(), lambda: load(path, environ=os.environ), new_state))

@@ -201,6 +201,7 @@ class DeviceSession:
             return
         self.device = device.id
         try:
+            await self._services.leases.settle(self)
             self._lease.enter_context(self._services.leases.take(self))
             maildrop = await self._services.maildrops.open(device)
         except BridgeError as failure:

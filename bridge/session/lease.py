@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import trio
+
 from bridge.model.failures import MaildropInUse
 from bridge.model.names import DeviceId
 from bridge.session.ports import Holder
@@ -14,11 +16,17 @@ OTHER_PEER_SILENCE = 60.0
 """Seconds of silence after which one from elsewhere does: a device that changed its address."""
 
 
+GRACE = 1.0
+"""Seconds that a login waits for the session before it to end: a device that dropped the line and comes straight
+back should not be told that it is in use by itself."""
+
+
 class Leases:
     """The leases of all devices, in memory: a restart frees them, as it ends every session."""
 
     def __init__(self) -> None:
         self._holders: dict[DeviceId, Holder] = {}
+        self._freed = trio.Event()
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -26,6 +34,12 @@ class Leases:
     def held(self, device: DeviceId) -> bool:
         """True while a session of this device is open."""
         return device in self._holders
+
+    async def settle(self, holder: Holder) -> None:
+        """Wait a moment for a session that is about to end, if there is one in the way."""
+        with trio.move_on_after(GRACE):
+            while (former := self._holders.get(holder.device)) is not None and not _may_take_over(former, holder):
+                await self._freed.wait()
 
     @contextmanager
     def take(self, holder: Holder) -> Iterator[None]:
@@ -41,6 +55,8 @@ class Leases:
         finally:
             if self._holders.get(holder.device) is holder:
                 del self._holders[holder.device]
+                self._freed.set()
+                self._freed = trio.Event()
 
 
 def _may_take_over(former: Holder, newcomer: Holder) -> bool:

@@ -14,6 +14,10 @@ LETTERS = {name: [letter.octets for letter in letters] for name, letters in demo
 ALL = LETTERS["family"] + LETTERS["office"]
 
 
+def subject(octets: bytes) -> str:
+    return str(parsed(octets)["Subject"])[:30]
+
+
 def parsed(octets: bytes) -> Message:
     return email.message_from_bytes(octets)
 
@@ -55,10 +59,11 @@ def test_of_every_kind_there_is_one(kind: str) -> None:
     assert any(KINDS[kind](octets) for octets in ALL)
 
 
-@pytest.mark.parametrize("octets", ALL, ids=lambda octets: str(parsed(octets)["Subject"])[:30])
+@pytest.mark.parametrize("octets", ALL, ids=subject)
 def test_every_letter_is_sound_mime(octets: bytes) -> None:
     message = parsed(octets)
-    assert not [defect for part in message.walk() for defect in part.defects]
+    parts = list(message.walk())
+    assert not [defect for part in parts for defect in part.defects]
     for part in message.walk():
         if not part.is_multipart():
             part.get_payload(decode=True)
