@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+import trio
+
 from bridge.index.ports import StorePort, Watcher
 from bridge.maildrop import MailboxSnapshot, from_messages, unique_id
 from bridge.model.failures import MailboxChanged
@@ -93,6 +95,7 @@ class IndexedMailbox:
         new: dict[Uid, ListedMessage] = {}
 
         async def take(batch: list[ListedMessage]) -> None:
+            await trio.lowlevel.checkpoint()
             new.update((row.uid, row) for row in batch)
 
         highest = max(known.uids, default=0)
@@ -105,7 +108,8 @@ class IndexedMailbox:
             unknown = there.difference(known.uids, new)
             if unknown:
                 await watcher.list_messages(Uid(min(unknown)), take)
-                new = {uid: row for uid, row in new.items() if uid not in set(known.uids)}
+                old = frozenset(known.uids)
+                new = {uid: row for uid, row in new.items() if uid not in old}
         final = self._final(state, {*known.uids, *new}, vanished)
         change = ListingChange(self.key, state.uidvalidity, tuple(new[uid] for uid in sorted(new)), vanished, final)
         rows = await self._store.apply_listing(change, self._name(state))

@@ -15,7 +15,10 @@ log = get_logger("serve")
 
 
 def run_serve(settings: Settings, load: Load, new_state: bool) -> int:
-    """Run the bridge to its end and give the exit status; `load` reads the configuration again. Raises `BridgeError`s when it cannot start."""
+    """Run the bridge to its end and give the exit status; `load` reads the configuration again.
+
+    Raises `BridgeError`s when it cannot start.
+    """
     # Whatever the umask of whoever starts us: state is for its owner alone.
     os.umask(0o077)
     give_back_large_blocks()

@@ -5,7 +5,7 @@ from typing import Literal
 
 from bridge.model import failures
 
-Code = Literal["SYS/TEMP", "SYS/PERM", "IN-USE"]
+Code = Literal["AUTH", "SYS/TEMP", "SYS/PERM", "IN-USE"]
 Level = Literal["info", "warning", "error"]
 
 
@@ -18,9 +18,9 @@ class Answer:
     level: Level
 
 
-WRONG_LOGIN = "wrong login or password"
-NOT_REMOVED = "some deleted messages not removed, nothing was changed, try again"
-TOO_MANY = "too many connections, try again later"
+WRONG_LOGIN = Answer("AUTH", "wrong login or password", "warning")
+NOT_REMOVED = Answer("SYS/TEMP", "some deleted messages not removed, try again", "error")
+TOO_MANY = Answer("SYS/TEMP", "too many connections, try again later", "warning")
 NO_SUCH_MESSAGE = "no such message"
 ALREADY_DELETED = "message {num} is already marked as deleted"
 

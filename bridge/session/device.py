@@ -122,7 +122,7 @@ class DeviceSession:
     async def refuse(self) -> None:
         """Turn the connection away: there are too many. Inside TLS it is closed at once, without the handshake."""
         if self._listener.tls != "implicit":
-            self._pop3.refuse(TOO_MANY, "SYS/TEMP")
+            self._pop3.refuse(TOO_MANY.text, TOO_MANY.code)
             with trio.move_on_after(REFUSAL_SECONDS):
                 try:
                     await self._stream.send_all(self._pop3.data_to_send())
@@ -197,7 +197,7 @@ class DeviceSession:
         if device is None:
             count("logins_failed")
             log.warning("login.failed", login=login.name, peer=str(self.peer))
-            self._pop3.login_refused(WRONG_LOGIN, "AUTH")
+            self._pop3.login_refused(WRONG_LOGIN.text, WRONG_LOGIN.code)
             return
         self.device = device.id
         try:
@@ -246,12 +246,12 @@ class DeviceSession:
             except StoreError as failure:
                 log.error("quit.failed", device=self.device, session=self.id, problem=str(failure))
                 self._reason = "update failed"
-                self._pop3.quit_refused(NOT_REMOVED, "SYS/TEMP")
+                self._pop3.quit_refused(NOT_REMOVED.text, NOT_REMOVED.code)
                 return
         if deadline.cancelled_caught:
             log.error("quit.uncertain", device=self.device, session=self.id, seconds=UPDATE_DEADLINE)
             self._reason = "update took too long"
-            self._pop3.quit_refused(NOT_REMOVED, "SYS/TEMP")
+            self._pop3.quit_refused(NOT_REMOVED.text, NOT_REMOVED.code)
             return
         instant("quit.committed")
         self._reason = "quit"

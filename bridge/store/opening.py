@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -120,7 +120,8 @@ def reading(state_dir: Path) -> Iterator[sqlite3.Connection]:
 def _prepared(path: Path, lost: bool) -> sqlite3.Connection:
     # sqlite-utils needs the driver's default isolation for its transactions; the writer begins its own.
     connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
-    try:
+    with ExitStack() as undo:
+        undo.callback(connection.close)
         found = _version(connection, path)
         if lost and not found:
             raise _missing(path)
@@ -133,9 +134,7 @@ def _prepared(path: Path, lost: bool) -> sqlite3.Connection:
         if found < VERSION:
             migrations.apply(Database(connection, execute_plugins=False))
             instant("store.migrated")
-    except BaseException:
-        connection.close()
-        raise
+        undo.pop_all()
     connection.isolation_level = None
     return connection
 
@@ -159,14 +158,12 @@ def _missing(path: Path) -> StoreMissing:
 def _private(path: Path) -> int:
     """Open a file for reading and writing, made when missing, for its owner alone whatever the umask."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-    except PermissionError:
-        # Someone else's file that we may write: an admin's choice, and not ours to change.
-        return descriptor
-    except BaseException:
-        os.close(descriptor)
-        raise
+    with ExitStack() as undo:
+        undo.callback(os.close, descriptor)
+        # Someone else's file that we may write is an admin's choice, and not ours to change.
+        with suppress(PermissionError):
+            os.fchmod(descriptor, 0o600)
+        undo.pop_all()
     return descriptor
 
 

@@ -62,9 +62,9 @@ def test_of_every_kind_there_is_one(kind: str) -> None:
 @pytest.mark.parametrize("octets", ALL, ids=subject)
 def test_every_letter_is_sound_mime(octets: bytes) -> None:
     message = parsed(octets)
-    parts = list(message.walk())
+    parts: list[Message] = list(message.walk())
     assert not [defect for part in parts for defect in part.defects]
-    for part in message.walk():
+    for part in parts:
         if not part.is_multipart():
             part.get_payload(decode=True)
     assert max(map(len, octets.splitlines())) <= 998
