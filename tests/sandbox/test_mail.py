@@ -1,6 +1,7 @@
 """The demo's mail is what it says it is: the same each time, and all of the kinds that devices stumble over."""
 
 import email
+from collections.abc import Callable
 from email.message import Message
 
 import pytest
@@ -37,7 +38,7 @@ def test_dates_are_of_the_last_weeks_and_ascend() -> None:
     )
 
 
-KINDS = {
+KINDS: dict[str, Callable[[bytes], bool]] = {
     "empty body": lambda octets: octets.endswith(b"\r\n\r\n") and octets.count(b"\r\n\r\n") == 1,
     "no final newline": lambda octets: not octets.endswith(b"\n"),
     "a lone dot": lambda octets: b"\r\n.\r\n" in octets,
