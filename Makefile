@@ -104,10 +104,26 @@ check-typing:
 fuzz: .venv/tested
 	POPBRIDGE_FUZZ=$(N) $(BIN)/python -m pytest tests/fuzz --timeout 0
 
+crash: .venv/tested packages
+	POPBRIDGE_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash --timeout 0
+
+# What is installed is what is tested: from a directory without the source, in an environment of its own.
+check-wheel: .venv-wheel/installed
+	@rm -rf build/wheel-tests && mkdir -p build/wheel-tests && cp -r tests pyproject.toml build/wheel-tests/
+	cd build/wheel-tests && ../../.venv-wheel/bin/python -m pytest tests/pop3 tests/imap tests/store tests/config tests/demo
+
+.venv-wheel/installed: .venv/tested $(shell find bridge -name '*.py' 2>/dev/null) pyproject.toml
+	@echo '== building the wheel and installing it into .venv-wheel'
+	@rm -rf .venv-wheel dist && '$(PYTHON)' -m venv .venv-wheel
+	$(call pip,.venv,build)
+	@$(BIN)/python -m build --wheel --outdir dist . > /dev/null
+	$(call pip,.venv-wheel,"$$(ls dist/*.whl)[test]")
+	@touch $@
+
 # Root on Debian only; elsewhere the test says what is missing, and is skipped.
 systemd: .venv/tested
 	@sh .ci/debian-packages.sh debootstrap systemd-container bsdutils
 	$(BIN)/python -m pytest tests/systemd --systemd
 
 clean:
-	rm -rf .venv .venv-typing build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
+	rm -rf .venv .venv-typing .venv-wheel build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache

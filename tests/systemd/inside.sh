@@ -45,7 +45,9 @@ useradd --system --create-home --home-dir /var/vmail vmail
 systemctl restart dovecot
 doveadm save -u anna </src/message
 
+# As the example has it: an admin's shell has none of the unit's directories in its environment.
 config() {
+    printf '[server]\nstate_dir = "/var/lib/popbridge"\ncontrol = "/run/popbridge/control.sock"\n\n'
     printf '[[listener]]\naddress = "%s"\ntls = "none"\n\n' "$1"
     printf '[account.mail]\nhost = "127.0.0.1"\nport = 143\ntls = "none"\nuser = "anna"\n'
     printf 'password_credential = "secret_anna"\n\n'
