@@ -109,7 +109,7 @@ crash: .venv/tested packages
 
 # What is installed is what is tested: from a directory without the source, in an environment of its own.
 check-wheel: .venv-wheel/installed
-	@rm -rf build/wheel-tests && mkdir -p build/wheel-tests && cp -r tests pyproject.toml build/wheel-tests/
+	@rm -rf build/wheel-tests && mkdir -p build/wheel-tests && cp -r tests docs deploy pyproject.toml build/wheel-tests/
 	cd build/wheel-tests && ../../.venv-wheel/bin/python -m pytest tests/pop3 tests/imap tests/store tests/config tests/demo
 
 .venv-wheel/installed: .venv/tested $(shell find bridge -name '*.py' 2>/dev/null) pyproject.toml
