@@ -34,6 +34,8 @@ def _unusable(loaded: Settings) -> Iterator[str]:
     from bridge.net.tls import ServerTls, client_context
 
     for position, listener in enumerate(loaded.listeners, 1):
+        if listener.tls == "none":
+            continue
         try:
             ServerTls(listener)
         except BridgeError as failure:

@@ -94,6 +94,7 @@ class IndexedAccount:
             pause = min(pause * 2, LAST_BACKOFF)
 
     def _note(self, failure: Exception) -> None:
+        count("refreshes_failed")
         if str(failure) != self.problem:
             log.warning("account.offline", account=self.settings.name, problem=str(failure))
         self.problem = str(failure)

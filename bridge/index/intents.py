@@ -69,6 +69,7 @@ class IntentRunner:
         log.info("intent.settled", device=intent.device, action=intent.action, outcome=outcome, note=note)
 
     async def _later(self, intent: Intent, note: str) -> None:
+        count("intents_retried")
         pause = min(FIRST_RETRY * 2 ** min(intent.tries, 16), LAST_RETRY)
         await self._store.retry_intent(intent.id, self._now() + pause, note)
         log.warning("intent.delayed", device=intent.device, action=intent.action, seconds=pause, note=note)

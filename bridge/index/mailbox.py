@@ -10,7 +10,7 @@ from bridge.maildrop import MailboxSnapshot, from_messages, unique_id
 from bridge.model.failures import MailboxChanged
 from bridge.model.names import MailboxName, Uid, Uidl
 from bridge.model.places import ListedMessage, ListingChange, Location, MailboxKey, MailboxState, StoredMessage
-from bridge.telemetry import get_logger
+from bridge.telemetry import count, get_logger
 
 log = get_logger("index")
 
@@ -47,6 +47,7 @@ class IndexedMailbox:
     async def refresh(self, watcher: Watcher, mailbox: MailboxName) -> None:
         """Look upstream, commit, then publish. Cancelled or failed, the published snapshot stays as it was."""
         state = await watcher.examine(mailbox)
+        count("refreshes")
         if self.unchanged(state):
             return
         if self.snapshot is not None and self.snapshot.uidvalidity != state.uidvalidity:
@@ -82,6 +83,7 @@ class IndexedMailbox:
         self._begun, self.progress, self._state = [], "", final
         former = self.snapshot.version if self.snapshot else 0
         self.snapshot = from_messages(self.key, state.uidvalidity, rows).at_version(former + 1)
+        count("messages_listed", len(rows))
         log.info("mailbox.listed", mailbox=str(self.key), messages=len(rows))
 
     async def _missing(self, watcher: Watcher, found: dict[Uid, StoredMessage], state: MailboxState) -> tuple[Uid, ...]:
@@ -116,6 +118,8 @@ class IndexedMailbox:
         snapshot = self.snapshot or known
         self.snapshot = (snapshot.without(vanished) if vanished else snapshot).with_appended(rows)
         self._state = final
+        count("messages_listed", len(new))
+        count("messages_vanished", len(vanished))
         if new or vanished:
             log.info("mailbox.changed", mailbox=str(self.key), new=len(new), gone=len(vanished))
 

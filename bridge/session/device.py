@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -132,7 +132,8 @@ class DeviceSession:
 
     async def _greet_and_serve(self) -> None:
         if self._listener.tls == "implicit" and self._tls is not None:
-            await self._stream.start_tls_server(self._tls.context, self._services.server.login_timeout)
+            with _counting_failure():
+                await self._stream.start_tls_server(self._tls.context, self._services.server.login_timeout)
         async with DevicePump(self._stream, self._services.server.autologout) as pump:
             self._pump = pump
             self._pop3.greet()
@@ -189,7 +190,8 @@ class DeviceSession:
             raise CutConnection("STLS on a listener without a certificate")
         self._pop3.begin_tls()
         await self._flush()
-        await self._open_pump.start_tls(self._tls.context, TLS_DEADLINE)
+        with _counting_failure():
+            await self._open_pump.start_tls(self._tls.context, TLS_DEADLINE)
         self._pop3.tls_started(self._features(tls_active=True))
 
     async def _log_in(self, login: Login) -> None:
@@ -244,16 +246,19 @@ class DeviceSession:
             try:
                 await self._services.maildrops.update(plan)
             except StoreError as failure:
+                count("updates_failed")
                 log.error("quit.failed", device=self.device, session=self.id, problem=str(failure))
                 self._reason = "update failed"
                 self._pop3.quit_refused(NOT_REMOVED.text, NOT_REMOVED.code)
                 return
         if deadline.cancelled_caught:
+            count("updates_failed")
             log.error("quit.uncertain", device=self.device, session=self.id, seconds=UPDATE_DEADLINE)
             self._reason = "update took too long"
             self._pop3.quit_refused(NOT_REMOVED.text, NOT_REMOVED.code)
             return
         instant("quit.committed")
+        count("updates")
         self._reason = "quit"
         self._pop3.quit_accepted("goodbye")
 
@@ -297,3 +302,13 @@ class DeviceSession:
         if plan is None or self.updating or not plan.sent:
             return None
         return UpdatePlan(plan.device, plan.session, plan.at, sent=plan.sent, acknowledged=False)
+
+
+@contextmanager
+def _counting_failure() -> Iterator[None]:
+    """Count a TLS handshake that fails."""
+    try:
+        yield
+    except NetError:
+        count("handshakes_failed")
+        raise

@@ -127,6 +127,7 @@ class Transaction:
                 else:
                     await self._top(command.lines, content, chunk)
         except UpstreamError as failure:
+            count("retr_failed")
             reply = answer(failure)
             getattr(log, reply.level)("message.failed", device=self._device, message=num, problem=str(failure))
             if begun:

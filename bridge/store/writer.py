@@ -13,7 +13,7 @@ import trio
 
 from bridge.model.failures import StoreUnavailable
 from bridge.store.failing import unavailable
-from bridge.telemetry import instant
+from bridge.telemetry import count, instant
 
 T = TypeVar("T")
 
@@ -137,12 +137,14 @@ def _commit(connection: sqlite3.Connection, database: Path, work: Sequence[_Work
         instant("store.before_commit")
         connection.execute("COMMIT")
     except sqlite3.Error as failure:
+        count("commits_failed")
         return [outcome.Error(unavailable(failure, database)) for _ in work]
     finally:
         if connection.in_transaction:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
     instant("store.after_commit")
+    count("commits")
     return results
 
 

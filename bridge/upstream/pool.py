@@ -205,6 +205,7 @@ class Pool:
             self._waiting.fail(failure)
 
     def _refuse(self, failure: UpstreamLoginFailed) -> None:
+        count("upstream_logins_failed")
         self._refused = failure
         self._refused_until = float("inf") if self.sign_in.definite else trio.current_time() + SIGN_IN_PAUSE
         self.health.turn("needs sign-in", str(failure))

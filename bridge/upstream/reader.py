@@ -7,6 +7,7 @@ import trio
 
 from bridge.model.failures import MessageGone, UpstreamError
 from bridge.model.places import Location
+from bridge.telemetry import count
 from bridge.upstream.assembly import Assembly
 from bridge.upstream.failures import Dropped
 from bridge.upstream.fetching import Fetching, open_for
@@ -94,6 +95,7 @@ class ContentReader:
         """One stretch has ended: by itself, or with its connection, which can be gone on from."""
         self._request = None
         if isinstance(failure, Dropped) and self._may_go_on():
+            count("upstream_resumed")
             self._text.start_again()
         elif failure is not None:
             self._failure = failure

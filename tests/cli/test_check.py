@@ -1,0 +1,30 @@
+"""`popbridge check`, on configs as people first write them."""
+
+from pathlib import Path
+
+from tests.support.bridge_config import Value, write_config
+from tests.support.bridge_process import popbridge
+
+NOBODY: dict[str, Value] = {"host": "127.0.0.1", "port": 1, "tls": "none", "user": "anna", "password": "upstream-secret"}
+FAX: dict[str, Value] = {"password": "device-secret", "sources": ["mail"]}
+
+
+def test_a_right_config_is_told_so(tmp_path: Path) -> None:
+    done = popbridge("check", config=write_config(tmp_path, {"mail": NOBODY}, {"fax": FAX}))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "device fax: login fax reads mail/INBOX" in done.stdout
+    assert "secret" not in done.stdout
+
+
+def test_connect_names_the_account_that_cannot_be_reached(tmp_path: Path) -> None:
+    done = popbridge("check", "--connect", config=write_config(tmp_path, {"mail": NOBODY}, {"fax": FAX}))
+    assert done.returncode == 1
+    assert "account mail: failed" in done.stdout
+    assert "127.0.0.1:1 cannot be reached" in done.stdout
+
+
+def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {"mail": {**NOBODY, "prot": 1}}, {"fax": {**FAX, "sources": ["nowhere"]}})
+    done = popbridge("check", config=config)
+    assert done.returncode == 2
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["account.mail.prot", "device.fax.sources.1"]
