@@ -22,14 +22,14 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_commands_and_targets_exist(document: Path) -> None:
     text = document.read_text()
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    commands = re.findall(r"(?:^\s*|`|bin/)popbridge ([a-z]+)", text, re.MULTILINE)
+    commands = re.findall(r"(?:^ {4}|`|bin/)popbridge ([a-z]+)", text, re.MULTILINE)
     assert set(commands) <= set(COMMANDS)
     assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
 
 
 def test_the_excerpt_is_the_schemas() -> None:
     found = re.search(
-        r"<!-- excerpt -->\n```toml\n(.*?)\n```\n<!-- /excerpt -->", (ROOT / "README.md").read_text(), re.S
+        r"<!-- excerpt -->\n```toml\n(.*?)\n```\n<!-- /excerpt -->", (ROOT / "README.md").read_text(), re.DOTALL
     )
     assert found is not None
     lines = [line for line in example().splitlines() if not line.startswith("#")]
