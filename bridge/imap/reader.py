@@ -24,7 +24,7 @@ from bridge.imap.tokens import STREAMED, Node, Skipped, Tree
 from bridge.imap.wire import Input
 
 _NUMBERED: Final = re.compile(rb"\* ([0-9]{1,20}) ([A-Za-z0-9.-]+)")
-_NAMED: Final = re.compile(rb"\* ([A-Za-z][A-Za-z0-9.-]*+)")
+_NAMED: Final = re.compile(rb"\* ([A-Za-z][A-Za-z0-9.-]*)")
 _TAGGED: Final = re.compile(rb"([^\x00-\x20+*(){%\"\\\x7f]+) (OK|NO|BAD)(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _STATUS: Final = re.compile(rb"\* (OK|NO|BAD|BYE|PREAUTH)(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _HINTS: Final = ((b"220", "an SMTP"), (b"+OK", "a POP3"), (b"HTTP/", "a web"), (b"SSH-", "an SSH"))

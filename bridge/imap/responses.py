@@ -31,7 +31,7 @@ from bridge.imap.limits import MAX_U32, MAX_U63
 from bridge.imap.sets import UidSet
 from bridge.imap.tokens import Atom, Node, is_nil, number
 
-_SEARCH: Final = re.compile(rb"((?: +[0-9]{1,10})*+) *(?:\(MODSEQ ([0-9]{1,19})\))? *", re.IGNORECASE)
+_SEARCH: Final = re.compile(rb"((?: +[0-9]{1,10})*)(?: +\(MODSEQ ([0-9]{1,19})\))? *", re.IGNORECASE)
 _VANISHED: Final = re.compile(rb" +(?:(\(EARLIER\)) +)?([0-9:,]+) *", re.IGNORECASE)
 
 

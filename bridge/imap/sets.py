@@ -9,7 +9,7 @@ from typing import Final, final
 from bridge.imap.errors import ImapProtocolError
 from bridge.imap.limits import MAX_U32, SET_TEXT_OCTETS
 
-_SET: Final = re.compile(rb"(?:[0-9]{1,10}(?::[0-9]{1,10})?,)*+[0-9]{1,10}(?::[0-9]{1,10})?")
+_SET: Final = re.compile(rb"(?:[0-9]{1,10}(?::[0-9]{1,10})?,)*[0-9]{1,10}(?::[0-9]{1,10})?")
 
 
 @final

@@ -5,7 +5,13 @@ from pathlib import Path
 from tests.support.bridge_config import Value, write_config
 from tests.support.bridge_process import popbridge
 
-NOBODY: dict[str, Value] = {"host": "127.0.0.1", "port": 1, "tls": "none", "user": "anna", "password": "upstream-secret"}
+NOBODY: dict[str, Value] = {
+    "host": "127.0.0.1",
+    "port": 1,
+    "tls": "none",
+    "user": "anna",
+    "password": "upstream-secret",
+}
 FAX: dict[str, Value] = {"password": "device-secret", "sources": ["mail"]}
 
 
