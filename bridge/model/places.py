@@ -1,6 +1,7 @@
 """Where messages live upstream, and how much of a mailbox is known."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bridge.model.names import AccountId, EntrySeq, MailboxName, ModSeq, Uid, Uidl, UidValidity
@@ -52,7 +53,12 @@ class ListedMessage(NamedTuple):
 
 
 class StoredMessage(NamedTuple):
-    """One message of a mailbox as the store keeps it. `measured` is in octets, -1 until it was counted."""
+    """One message of a mailbox as the store keeps it. `measured` is in octets, -1 until it was counted.
+
+    `date` is INTERNALDATE and `seen` the moment the entry was first seen, in Unix seconds. `provider` is the provider's
+    identity as listed, or empty. `content` is the content's: empty while unknown, `NO_IDENTITY` where it cannot be had.
+    `subject` tells whether its header has a Subject field: 1 or 0, -1 until it was measured.
+    """
 
     seq: EntrySeq
     uidl: Uidl
@@ -60,6 +66,30 @@ class StoredMessage(NamedTuple):
     size: int
     measured: int
     date: int
+    seen: int = 0
+    provider: str = ""
+    content: str = ""
+    subject: int = -1
+
+
+NO_IDENTITY = "-"
+"""The content identity of a message whose header the server will not give: equal to no other, not even to itself."""
+
+
+class MeasuredMessage(NamedTuple):
+    """What counting a message told: its octets after line-end repair, and whether its header has a Subject field."""
+
+    octets: int
+    subject: bool
+
+
+class MailboxPart(NamedTuple):
+    """A mailbox's live messages under one UIDVALIDITY, in first-seen order. A mailbox has more than one part only while
+    messages of an older UIDVALIDITY linger: they are listed, though the server has them no longer under these names.
+    """
+
+    uidvalidity: UidValidity
+    messages: list[StoredMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +107,61 @@ class ListingChange:
     vanished: tuple[Uid, ...] = ()
     state: MailboxState | None = None
     replaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxChange:
+    """What a look at one mailbox found, beyond its first listing.
+
+    `state` is what the next look is compared with. `vanished` are UIDs under `state.uidvalidity`. `inherited` are new
+    places of entries that are known already: the new place takes the entry over from the place that vanished.
+    `contents` has the content identities of appended and inherited messages, where they are known by now. `lingering`:
+    places under another UIDVALIDITY stay listed for now; otherwise those that nobody inherited are gone.
+    """
+
+    key: MailboxKey
+    state: MailboxState
+    appended: tuple[ListedMessage, ...] = ()
+    inherited: tuple[tuple[EntrySeq, ListedMessage], ...] = ()
+    vanished: tuple[Uid, ...] = ()
+    contents: Mapping[Uid, str] = field(default_factory=dict)
+    lingering: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What one round of looks at an account's mailboxes found, applied in one transaction."""
+
+    account: AccountId
+    mailboxes: tuple[MailboxChange, ...]
+
+
+class OldPlace(NamedTuple):
+    """A place that lost its message, or is about to, with what may tell where the message went.
+
+    `live` is False for one that vanished in an earlier round. Identities as in `StoredMessage`.
+    """
+
+    seq: EntrySeq
+    key: MailboxKey
+    uidvalidity: UidValidity
+    uid: Uid
+    size: int
+    date: int
+    provider: str
+    content: str
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Many messages of a mailbox went at once, and it is not believed yet. `since` and `accepted` are Unix seconds.
+
+    `missing` of `known` messages; `accepted` is 0 until somebody said that it is meant.
+    """
+
+    key: MailboxKey
+    since: float
+    missing: int
+    known: int
+    accepted: float = 0

@@ -8,6 +8,8 @@ from bridge.model.names import AccountId, DeviceId
 from bridge.model.secret import Secret
 
 OnDelete = Literal["hide", "seen", "flag", "archive", "trash", "expunge"]
+OnRetrieve = Literal["none", "seen", "hide", "hide-unacknowledged"]
+Deduplicate = Literal["off", "account", "all"]
 TlsMode = Literal["none", "starttls", "implicit"]
 PlaintextLogin = Literal["never", "private", "always"]
 
@@ -78,15 +80,27 @@ class PasswordHash:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One entry of `sources`. `mailbox` is a selector as written: a name, or a special use such as `\\Junk`."""
+    """One entry of `sources`. `mailbox` is a selector as written: a name, or a special use such as `\\Junk`.
+
+    `mark` goes in front of subjects: printable ASCII as it stands in a header (RFC 2047 where it was not), or empty.
+    """
 
     account: AccountId
     mailbox: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How much of a maildrop: all of it, only what comes from now on, an age in seconds, or the newest so many."""
+
+    kind: Literal["all", "now", "age", "newest"] = "all"
+    amount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
-    """`[device.NAME]`. `networks` are CIDR texts; empty means any peer."""
+    """`[device.NAME]`. `networks` are CIDR texts; empty means any peer. `search` is a search key as written, or empty."""
 
     id: DeviceId
     name: str
@@ -96,6 +110,14 @@ class DeviceSettings:
     networks: tuple[str, ...] = ()
     on_delete: OnDelete = "hide"
     quirks: frozenset[str] = frozenset()
+    start: Span = Span()
+    window: Span = Span()
+    search: str = ""
+    deduplicate: Deduplicate = "off"
+    provenance: bool = False
+    delete_when: Literal["this", "all"] = "this"
+    on_retrieve: OnRetrieve = "none"
+    max_deletes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,83 @@
+"""What is remembered of a device: what it was shown, in which order, and what it is not shown any more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from bridge.model.names import DeviceId, EntrySeq, SessionId, Uidl
+from bridge.model.places import MailboxKey
+
+HideRule = Literal["delete", "retrieve", "start", "window", "search"]
+"""Why a device is not shown an entry: its owner deleted it, had it hidden once fetched, or did not ask for it."""
+
+
+class Announced(NamedTuple):
+    """An entry that a device was shown. `position` is its place in this device's order, for ever; from 0.
+
+    `date` is what `window` goes by, in Unix seconds. `hidden` and `gone` are told only where positions must stay.
+    """
+
+    seq: EntrySeq
+    position: int
+    date: int
+    hidden: bool = False
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDevice:
+    """What the store knows of a device.
+
+    `announced` is in the order of positions: everything announced that is neither hidden nor gone from its account, or
+    simply everything when it was asked for so. `decided` has every entry with a receipt, a hide or a duplicate mark.
+    `hidden` are those hidden, whatever the rule. `duplicates` maps a copy to the entry it is a copy of. `aliases` are
+    unique-ids that this device knows an entry by, in place of the entry's own. `shown` are the mailboxes that the
+    device has been shown.
+    """
+
+    device: DeviceId
+    announced: Sequence[Announced] = ()
+    decided: Sequence[int] = ()
+    hidden: Sequence[int] = ()
+    duplicates: dict[EntrySeq, EntrySeq] = field(default_factory=dict)
+    aliases: dict[EntrySeq, Uidl] = field(default_factory=dict)
+    shown: frozenset[MailboxKey] = frozenset()
+    next_position: int = 0
+
+
+class Announcement(NamedTuple):
+    """An entry to be shown to a device from now on. `date` is what `window` goes by, in Unix seconds."""
+
+    seq: EntrySeq
+    date: int
+
+
+class Succession(NamedTuple):
+    """A copy takes the place of its original, which is gone: its position, and the unique-id it was shown under."""
+
+    original: EntrySeq
+    copy: EntrySeq
+    uidl: Uidl
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a login decides for a device, durable before it is shown, in one transaction. `at` is in Unix seconds.
+
+    `announce` gets the next positions, in this order.
+    """
+
+    device: DeviceId
+    session: SessionId
+    at: float
+    first_position: int = 0
+    announce: tuple[Announcement, ...] = ()
+    hide: tuple[tuple[EntrySeq, HideRule], ...] = ()
+    duplicates: tuple[tuple[EntrySeq, EntrySeq], ...] = ()
+    succeed: tuple[Succession, ...] = ()
+    shown: tuple[MailboxKey, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """True when the device sees what it saw before, so that a login waits for no commit."""
+        return not (self.announce or self.hide or self.duplicates or self.succeed or self.shown)
