@@ -100,7 +100,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
-    """`[device.NAME]`. `networks` are CIDR texts; empty means any peer. `search` is a search key as written, or empty."""
+    """`[device.NAME]`. `networks` are CIDR texts; empty means any peer. `search` is a search key as written, or empty.
+
+    `max_deletes` 0 means no guard.
+    """
 
     id: DeviceId
     name: str

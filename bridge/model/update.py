@@ -8,7 +8,7 @@ from bridge.model.places import Location, MailboxKey
 
 Action = Literal["seen", "flag", "archive", "trash", "expunge"]
 IntentState = Literal["waiting", "held", "voting", "done", "lapsed", "cancelled"]
-"""`held`: the guard against mass deletion waits for its owner. `voting`: other devices have a say. `cancelled`: undone."""
+"""`held`: the guard against mass deletion awaits the owner. `voting`: other devices have a say. `cancelled`: undone."""
 
 
 @dataclass(frozen=True, slots=True)
