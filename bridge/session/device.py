@@ -14,7 +14,7 @@ from bridge.model.failures import BridgeError, StoreError
 from bridge.model.names import DeviceId, SessionId
 from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
 from bridge.model.update import SessionRecord, UpdatePlan
-from bridge.net import DeviceGone, DeviceIdle, DevicePump, NetError, ServerTls, Stream
+from bridge.net import DeviceIdle, DevicePump, NetError, ServerTls, Stream
 from bridge.pop3 import (
     Closed,
     Dele,
@@ -109,10 +109,10 @@ class DeviceSession:
                 await self._greet_and_serve()
             if self._login.cancelled_caught:
                 self._reason = "login time-out"
-        except (NetError, DeviceGone):
-            pass
         except DeviceIdle:
             self._reason = "autologout"
+        except NetError:
+            pass
         except CutConnection as cut:
             self._reason = f"cut: {cut}"
         finally:
@@ -152,6 +152,8 @@ class DeviceSession:
                     await self._receive()
                 case Closed(reason=reason):
                     self._reason = reason
+                    # RFC 1939 §6: released before the close, which waits for the device.
+                    self._lease.close()
                     await self._flush()
                     await self._open_pump.close()
                     return
