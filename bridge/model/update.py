@@ -7,8 +7,10 @@ from bridge.model.names import DeviceId, EntrySeq, MailboxName, SessionId, Uid, 
 from bridge.model.places import Location, MailboxKey
 
 Action = Literal["seen", "flag", "archive", "trash", "expunge"]
-IntentState = Literal["waiting", "held", "voting", "done", "lapsed", "cancelled"]
-"""`held`: the guard against mass deletion awaits the owner. `voting`: other devices have a say. `cancelled`: undone."""
+IntentState = Literal["waiting", "held", "voting", "done", "lapsed", "cancelled", "returning"]
+"""`held`: the guard against mass deletion awaits the owner. `voting`: other devices have a say. `cancelled`: undone.
+`returning`: it was carried out, its owner wants that undone, and the message is still to be moved back.
+"""
 
 
 @dataclass(frozen=True, slots=True)
