@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bridge.model.names import EntrySeq, Uid, Uidl, UidValidity
 from bridge.model.places import ListedMessage, ListingChange, StoredMessage
-from bridge.store.rows import mailbox_row
+from bridge.store.rows import MESSAGE, mailbox_row
 
 Name = Callable[[Uid, int], Uidl]
 
@@ -99,7 +99,7 @@ def _append(mailbox: _Mailbox, appended: Sequence[ListedMessage], name: Name) ->
 def _at_places(mailbox: _Mailbox, uids: Iterable[Uid], gone: str) -> list[tuple[int, StoredMessage]]:
     """Give locations and their messages at these UIDs, oldest first."""
     rows = mailbox.db.execute(
-        "SELECT l.id, l.entry, e.uidl, l.uid, l.size, l.measured, l.date"  # noqa: S608 - `gone` is ours
+        f"SELECT l.id, {MESSAGE}"  # noqa: S608 - `gone` is ours
         " FROM json_each(?) AS asked CROSS JOIN locations AS l"
         f" ON l.mailbox = ? AND l.uidvalidity = ? AND l.uid = asked.value AND l.gone_at {gone}"
         " JOIN entries AS e ON e.seq = l.entry ORDER BY l.id",
@@ -129,7 +129,9 @@ def _insert(mailbox: _Mailbox, listed: Sequence[ListedMessage], name: Name) -> d
     last = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'entries'").fetchone()[0]
     uidls = _unused(db, [message.uid for message in listed], name)
     new = [
-        StoredMessage(EntrySeq(seq), uidl, message.uid, message.size, -1, message.date)
+        StoredMessage(
+            EntrySeq(seq), uidl, message.uid, message.size, -1, message.date, int(mailbox.now), message.identity
+        )
         for seq, (uidl, message) in enumerate(zip(uidls, listed, strict=True), last + 1)
     ]
     db.executemany(

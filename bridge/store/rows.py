@@ -4,6 +4,12 @@ import sqlite3
 
 from bridge.model.places import MailboxKey
 
+MESSAGE = (
+    "l.entry, e.uidl, l.uid, l.size, l.measured, l.date, CAST(e.first_seen AS INTEGER), l.provider_identity,"
+    " l.content_identity, l.subject"
+)
+"""The columns of a `StoredMessage`, of a location `l` and its entry `e`."""
+
 
 def account_row(db: sqlite3.Connection, name: str) -> int:
     """Give an account's row, made when it is new."""

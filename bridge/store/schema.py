@@ -9,7 +9,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("popbridge")
 
-VERSION = 1
+VERSION = 2
 """The schema this version writes, kept in `PRAGMA user_version`: raised with every migration."""
 
 _PLACES = (
@@ -92,3 +92,63 @@ def first_schema(db: Database) -> None:
     for statement in _PLACES + _MESSAGES + _KEPT_FOR_EVER + _DEVICES:
         db.execute(statement)
     db.execute("PRAGMA user_version = 1")
+
+
+_PER_DEVICE = (
+    # `position` is an entry's place in the device's order, for ever; `date` is what a window goes by.
+    "ALTER TABLE receipts ADD COLUMN position INTEGER",
+    "ALTER TABLE receipts ADD COLUMN date INTEGER",
+    "ALTER TABLE receipts ADD COLUMN announced_in TEXT",
+    "CREATE UNIQUE INDEX receipts_in_order ON receipts(device, position) WHERE position IS NOT NULL",
+    """CREATE TABLE duplicates (
+      device INTEGER NOT NULL REFERENCES devices(id), entry INTEGER NOT NULL REFERENCES entries(seq),
+      original INTEGER NOT NULL REFERENCES entries(seq), PRIMARY KEY (device, entry)) WITHOUT ROWID""",
+    "ALTER TABLE intents ADD COLUMN content TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE intents ADD COLUMN when_all INTEGER NOT NULL DEFAULT 0",
+    # Where an action put the message, as its server told.
+    "ALTER TABLE intents ADD COLUMN target TEXT",
+    "ALTER TABLE intents ADD COLUMN target_uidvalidity INTEGER",
+    "ALTER TABLE intents ADD COLUMN target_uid INTEGER",
+    "CREATE INDEX intents_by_device ON intents(device, state)",
+    "CREATE INDEX intents_by_entry ON intents(entry, state)",
+)
+
+_PER_ACCOUNT = (
+    "ALTER TABLE locations ADD COLUMN subject INTEGER NOT NULL DEFAULT -1",
+    "CREATE INDEX entries_gone ON entries(gone_at) WHERE gone_at IS NOT NULL",
+    """CREATE TABLE suspicions (
+      mailbox INTEGER PRIMARY KEY REFERENCES mailboxes(id), since REAL NOT NULL, missing INTEGER NOT NULL,
+      known INTEGER NOT NULL, accepted REAL NOT NULL DEFAULT 0)""",
+    # What is known of the database as a whole: `generation`, `restored`.
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+)
+
+# Under the first schema a device was shown its mailboxes whole, in first-seen order, and nothing was written down of
+# it. A mailbox of which it fetched or deleted something is one that it was shown: what was there at its last login has
+# its place, so that neither order nor a rule of today takes away what it was shown.
+_SHOWN_BEFORE = (
+    """INSERT INTO device_sources(device, mailbox, first_shown)
+       SELECT DISTINCT d.id, l.mailbox, d.first_login FROM devices d
+       JOIN (SELECT device, entry FROM receipts UNION SELECT device, entry FROM hides) known ON known.device = d.id
+       JOIN locations l ON l.entry = known.entry WHERE d.first_login IS NOT NULL ON CONFLICT DO NOTHING""",
+    """INSERT INTO receipts(device, entry, announced_at, session)
+       SELECT s.device, l.entry, d.last_login, '' FROM device_sources s JOIN devices d ON d.id = s.device
+       JOIN mailboxes m ON m.id = s.mailbox AND m.listed_at IS NOT NULL
+       JOIN locations l ON l.mailbox = m.id AND l.uidvalidity = m.uidvalidity AND l.gone_at IS NULL
+       JOIN entries e ON e.seq = l.entry WHERE e.first_seen <= d.last_login ON CONFLICT DO NOTHING""",
+    """INSERT INTO receipts(device, entry, announced_at, session)
+       SELECT device, entry, hidden_at, session FROM hides WHERE true ON CONFLICT DO NOTHING""",
+    """UPDATE receipts SET announced_at = coalesce(announced_at, sent_at), announced_in = nullif(session, ''),
+       position = ranked.position,
+       date = (SELECT max(date) FROM locations WHERE locations.entry = receipts.entry)
+       FROM (SELECT device, entry, row_number() OVER (PARTITION BY device ORDER BY entry) - 1 AS position FROM receipts)
+       AS ranked WHERE ranked.device = receipts.device AND ranked.entry = receipts.entry""",
+)
+
+
+@migrations()
+def one_maildrop_of_many_mailboxes(db: Database) -> None:
+    """What each device was shown and in which order, copies, votes, suspicions, and where actions put messages."""
+    for statement in _PER_DEVICE + _PER_ACCOUNT + _SHOWN_BEFORE:
+        db.execute(statement)
+    db.execute("PRAGMA user_version = 2")

@@ -72,11 +72,12 @@ def record_session(db: sqlite3.Connection, record: SessionRecord) -> None:
 
 
 def due_intents(db: sqlite3.Connection, now: float, limit: int) -> list[Intent]:
-    """Give waiting intents whose time has come, the longest due first."""
+    """Give waiting intents whose time has come, the longest due first; none while the database is a restored one."""
     rows = db.execute(
         "SELECT i.id, d.name, i.entry, a.name, m.name, i.uidvalidity, i.uid, i.action, i.size, i.due, i.tries,"
         " i.message_id FROM intents i JOIN devices d ON d.id = i.device JOIN mailboxes m ON m.id = i.mailbox"
-        " JOIN accounts a ON a.id = m.account WHERE i.state = 'waiting' AND i.due <= ? ORDER BY i.due, i.id LIMIT ?",
+        " JOIN accounts a ON a.id = m.account WHERE i.state = 'waiting' AND i.due <= ?"
+        " AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored') ORDER BY i.due, i.id LIMIT ?",
         (now, limit),
     )
     return [

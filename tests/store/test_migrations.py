@@ -54,6 +54,32 @@ async def test_unique_ids_issued_under_the_first_schema_are_known(tmp_path: Path
         assert [row.uidl for row in stored] == [namer()(row.uid, 0) for row in stored]
 
 
+async def test_what_a_device_was_shown_under_the_first_schema_keeps_its_place(tmp_path: Path) -> None:
+    lay(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.executescript(
+            # The fax logged in when all but the fifth was there; it never had to do with the second mailbox. The den
+            # logged in and left no trace of what it was shown.
+            "UPDATE devices SET first_login = 1000, last_login = 2000;"
+            "INSERT INTO entries(uidl, first_seen) VALUES ('fifth', 3000), ('sixth', 1500);"
+            "INSERT INTO locations(entry, mailbox, uidvalidity, uid, size, date) VALUES"
+            " (5, 1, 1, 5, 105, 1700000005), (6, 1, 1, 6, 106, 1700000006);"
+            "INSERT INTO hides VALUES (1, 3, 8, 'delete', 's0'); DELETE FROM receipts WHERE entry = 2;"
+        )
+    async with open_store(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        columns = "device, entry, position, announced_at, announced_in, sent_at, date"
+        assert db.execute(f"SELECT {columns} FROM receipts ORDER BY entry").fetchall() == [
+            (1, 1, 0, 9.0, "s1", 9.0, 1700000001),
+            (1, 2, 1, 2000.0, None, None, 1700000002),
+            (1, 3, 2, 8.0, "s0", None, 1700000003),
+            (1, 6, 3, 2000.0, None, None, 1700000006),
+        ]
+        shown = db.execute("SELECT device, mailbox, first_shown FROM device_sources").fetchall()
+        assert shown == [(1, 1, 1000.0)]
+
+
 def test_the_first_migration_is_what_it_was_when_it_was_released(tmp_path: Path) -> None:
     later = [migration.name for migration in migrations.pending(Database(memory=True))][1:]
     with closing(sqlite3.connect(":memory:")) as released, closing(sqlite3.connect(":memory:")) as now:
