@@ -9,7 +9,7 @@ import click
 import bridge
 from bridge.cli.settings import config_option
 from bridge.config.problems import printable
-from bridge.model.failures import BridgeError, ConfigError
+from bridge.model.failures import BridgeError, ConfigError, WrongRequest
 
 COMMANDS = ("demo", "serve", "check", "config", "password", "status", "devices", "accounts")
 """Each is `command` in the module of its name."""
@@ -56,7 +56,7 @@ def _end(ctx: click.Context, failure: BaseException) -> NoReturn:
         raise failure
     for sentence in dict.fromkeys(sentences):
         click.echo(sentence, err=True)
-    ctx.exit(2 if any(isinstance(leaf, ConfigError) for leaf in leaves) else 1)
+    ctx.exit(2 if any(isinstance(leaf, ConfigError | WrongRequest) for leaf in leaves) else 1)
 
 
 def _leaves(failure: BaseException) -> Iterator[BaseException]:

@@ -1,6 +1,6 @@
 """The control door: how the command line talks to a running daemon. One JSON object per line, both ways."""
 
 from bridge.control.client import ControlAbsent, ControlFailed, ask
-from bridge.control.server import Handler, serve_control
+from bridge.control.server import Handler, Progress, serve_control
 
-__all__ = ["ControlAbsent", "ControlFailed", "Handler", "ask", "serve_control"]
+__all__ = ["ControlAbsent", "ControlFailed", "Handler", "Progress", "ask", "serve_control"]

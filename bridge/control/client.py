@@ -1,15 +1,18 @@
 """The command line's side of the control door."""
 
+from collections.abc import Callable
 from typing import Any
 
 import trio
 
 from bridge.control.lines import BadLine, LineReader, read_object, write_object
-from bridge.model.failures import BridgeError
+from bridge.model.failures import BridgeError, WrongRequest
 from bridge.net import DialFailed, NetError, Stream, connect_unix
 
 SECONDS = 65.0
-"""How long a command may take: what the daemon allows itself for carrying it out and for its reply, and a little."""
+"""How long a command may take until its reply or its next report of progress: what the daemon allows itself for
+carrying it out and for its reply, and a little.
+"""
 
 REPLY_LIMIT = 64 * 1024 * 1024
 """Octets of a reply: `status` of thousands of devices is a few megabytes."""
@@ -23,16 +26,27 @@ class ControlFailed(BridgeError):
     """A daemon is there, and the command was not carried out; the sentence is the daemon's own where it has one."""
 
 
-async def ask(path: str, command: str, /, **arguments: Any) -> dict[str, Any]:
-    """Have the daemon at `path` carry out one command and give its result.
+def _unwatched(sentence: str) -> None:
+    """Let a report of progress go by."""
 
-    Waits at most `SECONDS`. Raises `ControlAbsent` when no daemon runs, `ControlFailed` for everything else.
+
+async def ask(
+    path: str, command: str, progress: Callable[[str], None] = _unwatched, /, **arguments: Any
+) -> dict[str, Any]:
+    """Have the daemon at `path` carry out one command and give its result; `progress` hears how far it is.
+
+    Waits at most `SECONDS` between two lines of the daemon. Raises `ControlAbsent` when no daemon runs, `WrongRequest`
+    when the daemon says that what it was asked makes no sense, `ControlFailed` for everything else.
     """
     stream = await _connect(path)
     try:
-        with trio.fail_after(SECONDS):
+        with trio.fail_after(SECONDS) as waiting:
             await stream.send_all(write_object({**arguments, "command": command}))
-            return _result(await LineReader(stream, REPLY_LIMIT).line())
+            lines = LineReader(stream, REPLY_LIMIT)
+            while (line := await lines.line()) and (sentence := _progress(line)) is not None:
+                waiting.deadline = trio.current_time() + SECONDS
+                progress(sentence)
+            return _result(line)
     except trio.TooSlowError as failure:
         raise ControlFailed(f"popbridge at {path} did not answer within {SECONDS:g} s") from failure
     except (NetError, BadLine) as failure:
@@ -50,6 +64,11 @@ async def _connect(path: str) -> Stream:
         raise ControlFailed(str(failure)) from failure
 
 
+def _progress(line: bytes) -> str | None:
+    found = read_object(line).get("progress")
+    return found if isinstance(found, str) else None
+
+
 def _result(line: bytes) -> dict[str, Any]:
     if not line:
         raise ControlFailed("popbridge closed the connection without a reply")
@@ -57,4 +76,5 @@ def _result(line: bytes) -> dict[str, Any]:
     result = reply.get("result")
     if reply.get("ok") is True and isinstance(result, dict):
         return result
-    raise ControlFailed(str(reply.get("error", "popbridge gave a reply without meaning")))
+    error = str(reply.get("error", "popbridge gave a reply without meaning"))
+    raise WrongRequest(error) if reply.get("wrong") is True else ControlFailed(error)

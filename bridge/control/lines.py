@@ -1,4 +1,8 @@
-"""JSON objects as lines: `{"command": "status", …}` one way, `{"ok": true, "result": {…}}` the other."""
+"""JSON objects as lines: `{"command": "status", …}` one way, `{"ok": true, "result": {…}}` the other.
+
+A failure is `{"ok": false, "error": "…"}`, with `"wrong": true` where the mistake is in what was asked for. Before
+either there may be any number of `{"progress": "…"}`.
+"""
 
 import json
 from collections.abc import Mapping

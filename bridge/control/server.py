@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import trio
 
 from bridge.control.lines import BadLine, LineReader, read_object, write_object
-from bridge.model.failures import BridgeError
+from bridge.model.failures import BridgeError, WrongRequest
 from bridge.net import NetError, Stream, run_guarded, serve_unix
 from bridge.telemetry import get_logger
 
@@ -17,12 +18,20 @@ LINE_LIMIT = 65_536
 """Octets of a request: far more than any command line has to say."""
 
 SECONDS = 30.0
-"""How long a request may take to arrive, to be carried out, and its reply to be taken: each so long at most."""
+"""How long a request may take to arrive, to be carried out, and its reply to be taken: each so long at most. Carrying
+one out may take longer when it reports progress: it then has so long from each report.
+"""
+
+PROGRESS_SECONDS = 5.0
+"""How long a report of progress may take to be taken; then nobody reads, and the connection is given up."""
 
 AT_ONCE = 16
 """Connections served at once: people and scripts of one machine."""
 
-Handler = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+Progress = Callable[[str], Awaitable[None]]
+"""Takes a sentence on how far a command is. Waits until it is sent, and never raises: the work goes on unwatched."""
+
+Handler = Callable[[str, Mapping[str, Any], Progress], Awaitable[Mapping[str, Any]]]
 """Carries out one command with its arguments. A `BridgeError` is told to the client; what it gives must be JSON."""
 
 
@@ -73,30 +82,44 @@ class _Door:
                     return
             if waiting.cancelled_caught or not line:
                 return
-            await _reply(stream, await self._answer(line))
+            await _reply(stream, await self._answer(line, stream))
 
-    async def _answer(self, line: bytes) -> bytes:
+    async def _answer(self, line: bytes, stream: Stream) -> bytes:
         """Carry out one line. Whatever goes wrong is a reply, and a surprise is a log line too."""
         answers: list[bytes] = []
         with trio.move_on_after(SECONDS) as working:
-            await run_guarded("control", self._carry_out, line, answers)
+            await run_guarded("control", self._carry_out, line, answers, _reporting(stream, working))
         if working.cancelled_caught:
             return _failure(f"the command took longer than {SECONDS:g} s: it may or may not have been carried out")
         return answers[0] if answers else _failure("the command failed: popbridge's log says why")
 
-    async def _carry_out(self, line: bytes, answers: list[bytes]) -> None:
+    async def _carry_out(self, line: bytes, answers: list[bytes], progress: Progress) -> None:
         try:
             arguments = read_object(line)
             command = arguments.pop("command", None)
             if not isinstance(command, str):
                 raise BadLine("the command is missing")
-            answers.append(write_object({"ok": True, "result": await self._handler(command, arguments)}))
+            answers.append(write_object({"ok": True, "result": await self._handler(command, arguments, progress)}))
+        except WrongRequest as failure:
+            answers.append(_failure(str(failure), wrong=True))
         except BridgeError as failure:
             answers.append(_failure(str(failure)))
 
 
-def _failure(sentence: str) -> bytes:
-    return write_object({"ok": False, "error": sentence})
+def _reporting(stream: Stream, working: trio.CancelScope) -> Progress:
+    async def progress(sentence: str) -> None:
+        working.deadline = trio.current_time() + SECONDS
+        with suppress(NetError), trio.move_on_after(PROGRESS_SECONDS) as sending:
+            await stream.send_all(write_object({"progress": sentence}))
+        if sending.cancelled_caught:
+            stream.abort()
+
+    return progress
+
+
+def _failure(sentence: str, *, wrong: bool = False) -> bytes:
+    """`wrong` tells that the mistake is in what was asked for."""
+    return write_object({"ok": False, "error": sentence, **({"wrong": True} if wrong else {})})
 
 
 async def _reply(stream: Stream, line: bytes) -> None:

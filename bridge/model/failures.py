@@ -13,6 +13,10 @@ class ConfigError(BridgeError):
         self.problems = problems
 
 
+class WrongRequest(BridgeError):
+    """A command names something that there is not, or asks for something that makes no sense: not carried out."""
+
+
 class UpstreamError(BridgeError):
     """An account could not do what was asked. The account's name is in `account`."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import trio
 
 from bridge.config import verify
-from bridge.control import serve_control
+from bridge.control import Progress, serve_control
 from bridge.index import DeviceMaildrops, IntentRunner
 from bridge.model.failures import BridgeError, ConfigError
 from bridge.model.secret import Secret
@@ -107,7 +107,7 @@ class Bridge:
             session = DeviceSession(stream, listener.settings, listener.tls, services)
             await (session.run() if admitted else session.refuse())
 
-    async def _command(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _command(self, command: str, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
         if command != "status":
             raise UnknownCommand(f"this popbridge does not know the command {command}")
         return await self._overview.show(self.settings, self.listeners, self.since)

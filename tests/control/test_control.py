@@ -12,15 +12,15 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.control import ControlAbsent, ControlFailed, ask, serve_control
+from bridge.control import ControlAbsent, ControlFailed, Progress, ask, serve_control
 from bridge.control.server import AT_ONCE, LINE_LIMIT, _Door
-from bridge.model.failures import StoreUnavailable
+from bridge.model.failures import StoreUnavailable, WrongRequest
 from bridge.model.peer import Peer
 from bridge.net import NetError, Stream, connect_unix
 from bridge.telemetry import configure
 
 
-async def handle(command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+async def handle(command: str, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
     """Carry out a few commands that tests need."""
     await trio.lowlevel.checkpoint()
     match command:
@@ -28,6 +28,13 @@ async def handle(command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any
             return dict(arguments)
         case "refuse":
             raise StoreUnavailable("the disk is full: nothing was changed")
+        case "misread":
+            raise WrongRequest("there is no device den")
+        case "slow":
+            for hour in range(3):
+                await trio.sleep(29)
+                await progress(f"{hour + 1} of 3 hours")
+            return {"hours": 3}
         case "stumble":
             raise RuntimeError("a mistake of ours")
         case "unspeakable":
@@ -86,6 +93,42 @@ async def test_a_refusal_is_told_in_its_own_words(path: str, log: io.StringIO) -
         with pytest.raises(ControlFailed, match=r"^the disk is full: nothing was changed$"):
             await ask(path, "refuse")
     assert log.getvalue() == ""
+
+
+async def test_what_was_asked_wrongly_is_told_apart(path: str, log: io.StringIO) -> None:
+    async with serving(path):
+        with pytest.raises(WrongRequest, match=r"^there is no device den$"):
+            await ask(path, "misread")
+    assert log.getvalue() == ""
+
+
+async def test_a_long_command_says_how_far_it_is(path: str, autojump_clock: trio.testing.MockClock) -> None:
+    async with serving(path):
+        heard: list[str] = []
+        assert await ask(path, "slow", heard.append) == {"hours": 3}
+        assert heard == ["1 of 3 hours", "2 of 3 hours", "3 of 3 hours"]
+        assert trio.current_time() == 87
+
+
+async def test_a_long_command_goes_on_when_nobody_listens(path: str, autojump_clock: trio.testing.MockClock) -> None:
+    ended: list[str] = []
+
+    async def work(command: str, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+        for part in "abc":
+            await trio.sleep(20)
+            await progress(part)
+            ended.append(part)
+        return {}
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_control, path, work)
+        stream = await connect_unix(path, 5)
+        await stream.send_all(b'{"command": "work"}\n')
+        await trio.testing.wait_all_tasks_blocked()
+        stream.abort()
+        await trio.sleep(100)
+        assert ended == ["a", "b", "c"]
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(("command", "problem"), [("stumble", "RuntimeError"), ("unspeakable", "TypeError")])
