@@ -1,4 +1,12 @@
-"""CRLF repair: one streaming pass that turns whatever ends lines upstream into CRLF, and counts the octets it gives."""
+"""Octets of messages as they stream by: CRLF repair, which also counts them, and a look at the header."""
+
+_NAME = b"subject"
+_LF, _CR, _COLON = b"\n\r:"
+_BLANKS = b" \t"
+_SMALL = 0x20
+"""The bit that makes a letter of ASCII a small one."""
+_ANOTHER = -1
+"""Matched so far of a line that is no Subject: never mind how it goes on."""
 
 
 class CrlfRepair:
@@ -49,3 +57,62 @@ def _repair(body: bytes) -> bytes:
         *ended, last = lines.split(b"\n")
         lines = b"\n".join([*(line.rstrip(b"\r") for line in ended), last])
     return lines.replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+
+
+class HeaderScan:
+    """Looks for the first Subject field of a message fed as repaired chunks; finds the same however it was cut.
+
+    A Subject is a line of the header that begins with `Subject` in any case, perhaps blanks, and a colon: what RFC 5322
+    §4.5 still wants to be taken for one. The header ends at the first empty line, or with the message. Once `done`, no
+    further chunk tells more, and none need be fed. Keeps no octets, however long a line is.
+
+    `place` is, once `done`, how many octets of the message come before what was found: the Subject's text, blanks in
+    front of it included, or with `subject` False the empty line.
+    """
+
+    __slots__ = ("_fed", "_matched", "done", "place", "subject")
+
+    def __init__(self) -> None:
+        self.subject = False
+        self.done = False
+        self.place = -1
+        self._fed = 0
+        self._matched = 0  # octets at the start of this line that a Subject may begin with, blanks not counted
+
+    def feed(self, chunk: bytes) -> None:
+        """Look at the next octets."""
+        at = 0
+        while at < len(chunk) and not self.done:
+            if self._matched == _ANOTHER:
+                end = chunk.find(b"\n", at)
+                if end < 0:
+                    break
+                self._matched = 0
+                at = end + 1
+            else:
+                at = self._look(chunk, at)
+        self._fed += len(chunk)
+
+    def _look(self, chunk: bytes, at: int) -> int:
+        """Look at the beginning of a line, or go on with one that was cut; gives where to go on from."""
+        while at < len(chunk):
+            octet = chunk[at]
+            if self._matched == 0 and octet == _CR:
+                return self._found(at, subject=False)
+            if self._matched < len(_NAME):
+                if octet | _SMALL != _NAME[self._matched]:
+                    break
+                self._matched += 1
+            elif octet == _COLON:
+                return self._found(at + 1, subject=True)
+            elif octet not in _BLANKS:
+                break
+            at += 1
+        else:
+            return at
+        self._matched = _ANOTHER
+        return at
+
+    def _found(self, at: int, *, subject: bool) -> int:
+        self.subject, self.done, self.place = subject, True, self._fed + at
+        return at
