@@ -20,16 +20,17 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "model": "",
         "octets": "model",
         "search": "model",
+        "identity": "model",
         "sasl": "model",
         "pop3": "model octets sasl",
         "imap": "model search sasl",
-        "maildrop": "model",
+        "maildrop": "model identity",
         "adapt": "model octets",
         "config": "model search",
         "store": "model telemetry",
         "net": "model telemetry",
-        "upstream": "model imap octets net telemetry",
-        "index": "model maildrop octets adapt telemetry",
+        "upstream": "model imap identity octets net telemetry",
+        "index": "model maildrop identity octets adapt telemetry",
         "session": "model pop3 maildrop adapt octets net telemetry",
         "telemetry": "model",
         "control": "model net telemetry",
@@ -42,7 +43,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 }
 """Which rooms a room may import besides itself; `*` is all of them."""
 
-PURE = frozenset({"model", "octets", "search", "sasl", "pop3", "imap", "maildrop", "adapt"})
+PURE = frozenset({"model", "octets", "search", "identity", "sasl", "pop3", "imap", "maildrop", "adapt"})
 """Rooms that only compute: no waiting, no clock, no files, no logs, no chance."""
 
 IMPURE_MODULES = _words(
