@@ -1,19 +1,34 @@
 """The immutable picture of one mailbox that sessions read: columns in first-seen order."""
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.maildrop.columns import UidlColumn
+from bridge.identity import content_digest, provider_digest
+from bridge.maildrop.columns import OCTETS, Runs, UidlColumn, joined, packed, picked, picked_octets
 from bridge.model.names import Uid, UidValidity
-from bridge.model.places import MailboxKey, StoredMessage
+from bridge.model.places import MailboxKey, MeasuredMessage, StoredMessage
+
+COUNTED, WITH_SUBJECT = 1, 3
+"""What `measured` says of a message whose octets were counted; 0 where they were not."""
+
+SUBJECT_UNKNOWN = 2
+"""Counted without looking for a Subject field: the octets are right, but what a mark would add to them is unknown."""
+
+LATEST = 2**32 - 1
+"""The last second that a date column can hold, in the year 2106."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxSnapshot:
-    """One mailbox as last committed. `sizes` are the octets to announce: measured where `measured` is 1,
-    else RFC822.SIZE. `version` grows with each change. Nobody writes to a column once it is published.
+    """One mailbox as last committed, or what lingers in it of an older UIDVALIDITY.
+
+    `sizes` are the octets to announce: measured where `measured` is not 0, else RFC822.SIZE. `measured` is 0, COUNTED,
+    WITH_SUBJECT or SUBJECT_UNKNOWN. `dates` (INTERNALDATE) and `seen` (first seen) are Unix seconds. `contents` and
+    `providers` are digests of 16 octets, zeros where there is none, and empty where no row has one; `identified` is 1
+    where the content's identity is known, or known not to be had. `version` grows with each change. Nobody writes to a
+    column once it is published.
     """
 
     key: MailboxKey
@@ -24,6 +39,11 @@ class MailboxSnapshot:
     sizes: "array[int]"
     measured: bytes
     uidls: UidlColumn
+    dates: "array[int]"
+    seen: "array[int]"
+    contents: bytes
+    providers: bytes
+    identified: bytes
 
     def __len__(self) -> int:
         return len(self.seqs)
@@ -33,63 +53,123 @@ class MailboxSnapshot:
         """How many messages have only an announced size so far."""
         return self.measured.count(0)
 
+    @property
+    def unidentified(self) -> int:
+        """Of how many messages the content's identity was not asked for yet."""
+        return self.identified.count(0)
+
+    def content(self, place: int) -> bytes:
+        """Give the digest of one content identity, zeros or nothing where there is none."""
+        return self.contents[place * OCTETS : (place + 1) * OCTETS]
+
+    def provider(self, place: int) -> bytes:
+        """Give the digest of one provider's identity, zeros or nothing where there is none."""
+        return self.providers[place * OCTETS : (place + 1) * OCTETS]
+
     def at_version(self, version: int) -> "MailboxSnapshot":
         """Give the same mailbox under another version."""
         return replace(self, version=version)
 
     def with_appended(self, messages: Iterable[StoredMessage]) -> "MailboxSnapshot":
-        """Give the mailbox with these messages added; they may come in any order."""
+        """Give the mailbox with these messages added; they may come in any order, and have any sequence number."""
         fresh = sorted(messages)
         if not fresh:
             return self
-        added = from_messages(self.key, self.uidvalidity, fresh)
-        grown = replace(
-            self,
-            version=self.version + 1,
-            seqs=self.seqs + added.seqs,
-            uids=self.uids + added.uids,
-            sizes=self.sizes + added.sizes,
-            measured=self.measured + added.measured,
-            uidls=UidlColumn(self.uidls.raw + added.uidls.raw),
-        )
-        in_order = not self.seqs or self.seqs[-1] < added.seqs[0]
-        return grown if in_order else grown.picked(sorted(range(len(grown)), key=grown.seqs.__getitem__))
+        grown = self._followed_by(from_messages(self.key, self.uidvalidity, fresh))
+        in_order = not self.seqs or self.seqs[-1] < fresh[0].seq
+        return grown if in_order else grown._of(_merged(self.seqs, [row.seq for row in fresh]))
 
     def without(self, uids: Collection[Uid]) -> "MailboxSnapshot":
         """Give the mailbox without these UIDs."""
-        gone = frozenset(uids)
-        return self.picked([at for at, uid in enumerate(self.uids) if uid not in gone])
+        gone = sorted(at for _, at in self._places(uids))
+        starts, stops = [0, *(at + 1 for at in gone)], [*gone, len(self)]
+        return replace(self._of(list(zip(starts, stops, strict=True))), version=self.version + 1)
+
+    def with_measured(self, measured: Mapping[Uid, MeasuredMessage]) -> "MailboxSnapshot":
+        """Give the mailbox with these messages' octets counted; what is not in it any more is passed over."""
+        return self._measured({uid: (octets, _flag(octets, subject)) for uid, (octets, subject) in measured.items()})
 
     def with_sizes(self, measured: Mapping[Uid, int]) -> "MailboxSnapshot":
-        """Give the mailbox with these messages' octets measured."""
-        sizes, flags = self.sizes[:], bytearray(self.measured)
-        for uid, octets in measured.items():
-            # Searching an array of numbers is quick, and few are measured at a time.
-            with suppress(ValueError):
-                at = self.uids.index(uid)
-                sizes[at], flags[at] = octets, 1
-        return replace(self, version=self.version + 1, sizes=sizes, measured=bytes(flags))
+        """Give the mailbox with these messages' octets counted, by somebody who looked for no Subject."""
+        return self._measured({uid: (octets, SUBJECT_UNKNOWN) for uid, octets in measured.items()})
 
-    def picked(self, places: list[int]) -> "MailboxSnapshot":
-        """Give the messages at these places, in this order."""
+    def with_identities(self, found: Mapping[Uid, str]) -> "MailboxSnapshot":
+        """Give the mailbox with these content identities known; what is not in it any more is passed over."""
+        identified = bytearray(self.identified)
+        contents = bytearray(self.contents or bytes(len(self) * OCTETS))
+        for uid, at in self._places(found):
+            identified[at] = found[uid] != ""
+            contents[at * OCTETS : (at + 1) * OCTETS] = content_digest(found[uid])
         return replace(
-            self,
-            version=self.version + 1,
-            seqs=array("q", [self.seqs[at] for at in places]),
-            uids=array("I", [self.uids[at] for at in places]),
-            sizes=array("q", [self.sizes[at] for at in places]),
-            measured=bytes([self.measured[at] for at in places]),
-            uidls=UidlColumn(b"".join([self.uidls.octets(at) for at in places])),
+            self, version=self.version + 1, identified=bytes(identified), contents=packed((bytes(contents),))
         )
 
     def newest_unmeasured(self, limit: int) -> list[Uid]:
         """Give up to `limit` UIDs whose octets nobody has counted, newest first."""
+        return self._newest(self.measured, limit)
+
+    def newest_unidentified(self, limit: int) -> list[Uid]:
+        """Give up to `limit` UIDs whose content identity nobody has asked for, newest first."""
+        return self._newest(self.identified, limit)
+
+    def _newest(self, flags: bytes, limit: int) -> list[Uid]:
         found: list[Uid] = []
-        at = self.measured.rfind(0)
+        at = flags.rfind(0)
         while at >= 0 and len(found) < limit:
             found.append(Uid(self.uids[at]))
-            at = self.measured.rfind(0, 0, at)
+            at = flags.rfind(0, 0, at)
         return found
+
+    def _measured(self, measured: Mapping[Uid, tuple[int, int]]) -> "MailboxSnapshot":
+        sizes, flags = self.sizes[:], bytearray(self.measured)
+        for uid, at in self._places(measured):
+            sizes[at], flags[at] = measured[uid]
+        return replace(self, version=self.version + 1, sizes=sizes, measured=bytes(flags))
+
+    def _places(self, uids: Collection[Uid]) -> Iterator[tuple[Uid, int]]:
+        """Give (UID, place) of those that are here. Most mailboxes' UIDs ascend, so that each is a few steps away."""
+        astray: set[Uid] = set()
+        for uid in uids:
+            at = bisect_left(self.uids, uid)
+            if at < len(self.uids) and self.uids[at] == uid:
+                yield uid, at
+            else:
+                astray.add(uid)
+        if astray:
+            yield from ((Uid(uid), at) for at, uid in enumerate(self.uids) if uid in astray)
+
+    def _followed_by(self, other: "MailboxSnapshot") -> "MailboxSnapshot":
+        rows, more = len(self), len(other)
+        return replace(
+            self,
+            version=self.version + 1,
+            seqs=self.seqs + other.seqs,
+            uids=self.uids + other.uids,
+            sizes=self.sizes + other.sizes,
+            measured=self.measured + other.measured,
+            uidls=UidlColumn(self.uidls.raw + other.uidls.raw),
+            dates=self.dates + other.dates,
+            seen=self.seen + other.seen,
+            contents=joined(self.contents, rows, other.contents, more),
+            providers=joined(self.providers, rows, other.providers, more),
+            identified=self.identified + other.identified,
+        )
+
+    def _of(self, runs: Runs) -> "MailboxSnapshot":
+        """Give these rows, in this order."""
+        return replace(
+            self,
+            seqs=picked(self.seqs, runs),
+            uids=picked(self.uids, runs),
+            sizes=picked(self.sizes, runs),
+            measured=picked_octets(self.measured, runs),
+            uidls=UidlColumn(picked_octets(self.uidls.raw, runs, OCTETS)),
+            dates=picked(self.dates, runs),
+            seen=picked(self.seen, runs),
+            contents=picked_octets(self.contents, runs, OCTETS),
+            providers=picked_octets(self.providers, runs, OCTETS),
+            identified=picked_octets(self.identified, runs),
+        )
 
 
 def from_messages(key: MailboxKey, uidvalidity: UidValidity, messages: Iterable[StoredMessage]) -> MailboxSnapshot:
@@ -102,6 +182,29 @@ def from_messages(key: MailboxKey, uidvalidity: UidValidity, messages: Iterable[
         seqs=array("q", [row.seq for row in rows]),
         uids=array("I", [row.uid for row in rows]),
         sizes=array("q", [row.size if row.measured < 0 else row.measured for row in rows]),
-        measured=bytes([row.measured >= 0 for row in rows]),
+        measured=bytes([_flag(row.measured, row.subject) for row in rows]),
         uidls=UidlColumn.of(row.uidl for row in rows),
+        dates=array("I", [min(max(row.date, 0), LATEST) for row in rows]),
+        seen=array("I", [min(max(int(row.seen), 0), LATEST) for row in rows]),
+        contents=packed(content_digest(row.content) for row in rows),
+        providers=packed(provider_digest(row.provider) for row in rows),
+        identified=bytes([row.content != "" for row in rows]),
     )
+
+
+def _flag(octets: int, subject: int) -> int:
+    """Say what counting told: `octets` is -1 where nobody counted, `subject` where nobody looked for one."""
+    if octets < 0:
+        return 0
+    return SUBJECT_UNKNOWN if subject < 0 else WITH_SUBJECT if subject else COUNTED
+
+
+def _merged(ordered: Sequence[int], fresh: Sequence[int]) -> Runs:
+    """Give the rows of `ordered`, and of `fresh` that stand behind them, in one order; each is in order already."""
+    runs: list[tuple[int, int]] = []
+    taken = 0
+    for at, seq in enumerate(fresh, len(ordered)):
+        place = bisect_left(ordered, seq, taken)
+        runs += ((taken, place), (at, at + 1))
+        taken = place
+    return [*runs, (taken, len(ordered))]

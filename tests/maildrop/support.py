@@ -1,0 +1,33 @@
+"""Mailboxes, messages and places, with as little said as a test needs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bridge.maildrop import MailboxSnapshot, from_messages, unique_id
+from bridge.model.names import AccountId, EntrySeq, MailboxName, Uid, UidValidity
+from bridge.model.places import MailboxKey, StoredMessage
+
+FAMILY, WORK = AccountId("family"), AccountId("work")
+INBOX = MailboxKey(FAMILY, MailboxName("INBOX"))
+JUNK = MailboxKey(FAMILY, MailboxName("Junk"))
+OFFICE = MailboxKey(WORK, MailboxName("INBOX"))
+KEYS = (INBOX, JUNK, OFFICE)
+FIRST = UidValidity(7)
+DAY = 86400
+
+
+def identity(name: str) -> str:
+    """A content identity with a Message-ID, one for each name."""
+    return "m" + name.encode().hex().rjust(32, "0")
+
+
+def message(seq: int, uid: int | None = None, *, key: MailboxKey = INBOX, **more: Any) -> StoredMessage:
+    """A message as the store gives it: of 1000 octets and its number, unless told otherwise."""
+    at = Uid(seq if uid is None else uid)
+    row = StoredMessage(EntrySeq(seq), unique_id(key, FIRST, at, 0), at, 1000 + seq, -1, 0, content=identity(f"{seq}"))
+    return row._replace(**more)
+
+
+def mailbox(rows: Iterable[StoredMessage], key: MailboxKey = INBOX, uidvalidity: int = FIRST) -> MailboxSnapshot:
+    """A mailbox of these messages."""
+    return from_messages(key, UidValidity(uidvalidity), rows)
