@@ -158,8 +158,10 @@ def search(criteria: Sequence[str | bytes | UidSet], esearch: bool = False) -> C
     """
     eight_bit = any(isinstance(word, bytes) and not word.isascii() for word in criteria)
     parts: list[Part] = [b" RETURN (ALL COUNT)" if esearch else b"", b" CHARSET UTF-8" if eight_bit else b""]
+    gap = b" "
     for word in criteria:
-        parts += (b" ", _criterion(word))
+        parts += (b"" if word == ")" else gap, _criterion(word))
+        gap = b"" if word == "(" else b" "
     return Command("UID SEARCH", tuple(parts))
 
 

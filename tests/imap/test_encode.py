@@ -120,7 +120,7 @@ def test_what_no_command_can_carry(make: Callable[[], Command]) -> None:
             b"UID FETCH 1 (UID BODY.PEEK[HEADER.FIELDS (From To)])",
         ),
         (commands.store(ONE, "-", ["\\Deleted", "$Junk"]), b"UID STORE 1 -FLAGS.SILENT (\\Deleted $Junk)"),
-        (commands.search(["OR", "SEEN", "NOT", "(", "FROM", b"a b", ")"]), b'UID SEARCH OR SEEN NOT ( FROM "a b" )'),
+        (commands.search(["OR", "SEEN", "NOT", "(", "FROM", b"a b", ")"]), b'UID SEARCH OR SEEN NOT (FROM "a b")'),
         (commands.search(["UID", UidSet([(1, 4)]), "UNSEEN"]), b"UID SEARCH UID 1:4 UNSEEN"),
         (commands.search_all(esearch=False), b"UID SEARCH ALL"),
         (commands.list_mailboxes("[Gmail]/%"), b'LIST "" "[Gmail]/%"'),
