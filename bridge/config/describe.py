@@ -72,7 +72,7 @@ def _example_key(name: str, field: FieldInfo) -> str:
     active, sample = detail(field, "example"), detail(field, "sample")
     value = next(found for found in (active, sample, field.default) if found is not None)
     line = f"{'' if active is not None else '# '}{name} = {as_toml(value)}"
-    told = textwrap.wrap(_plain(field), WIDTH, initial_indent="## ", subsequent_indent="## ")
+    told = textwrap.wrap(_plain(field), WIDTH, initial_indent="## ", subsequent_indent="## ", break_on_hyphens=False)
     return "\n".join([*told, line, ""])
 
 

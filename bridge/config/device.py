@@ -1,13 +1,13 @@
 """`[device.NAME]`: a device, its login and what it reads."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bridge.config import passwords, values
-from bridge.config.kinds import AuthList, Network, Size, Span, Switch, Text, number, one_of
-from bridge.config.problems import KeyPath, quoted, suggestion
+from bridge.config.kinds import AnySpan, AuthList, FirstContact, Network, Size, Switch, Text, number, one_of
+from bridge.config.problems import KeyPath, quoted
 from bridge.config.reading import Reading
 from bridge.config.secret_keys import (
     NO_PASSWORD,
@@ -19,10 +19,19 @@ from bridge.config.secret_keys import (
     PasswordFile,
     one_password,
 )
+from bridge.config.sources import AnySource, source_settings
 from bridge.config.tables import NotBuilt, Reads, Table, entry
 from bridge.model.names import DeviceId
 from bridge.model.registries import DEVICE_QUIRKS
-from bridge.model.settings import AccountSettings, DeviceSettings, OnDelete, PasswordHash, Source
+from bridge.model.settings import (
+    AccountSettings,
+    Deduplicate,
+    DeviceSettings,
+    OnDelete,
+    OnRetrieve,
+    PasswordHash,
+    Span,
+)
 
 LONGEST_LOGIN = 248
 """Octets: a command line of 255 (RFC 2449 §4) less `USER`, a blank and CRLF."""
@@ -46,38 +55,55 @@ class Device(Table):
         [], WAYS["password_command"], sample=["pass", "show", "fax"], shown="none"
     )
     password_credential: PasswordCredential = entry("", WAYS["password_credential"], sample="fax", shown="none")
-    sources: Annotated[list[Annotated[str, Reads(values.source, "text")]], Field(min_length=1)] = entry(
+    sources: Annotated[list[AnySource], Field(min_length=1)] = entry(
         [],
-        "what it reads: `ACCOUNT` for all of an account's `mailboxes`, or `ACCOUNT/MAILBOX` for any mailbox",
+        "what it reads: `ACCOUNT` for all of an account's `mailboxes`, or `ACCOUNT/MAILBOX` for any mailbox; "
+        "in a table, `mark` is put in front of the subjects of what comes from there",
         example=["family", "family/Invoices"],
         shown="must be given",
     )
     networks: list[Network] = entry([], "where it may log in from", sample=["192.168.1.0/24"], shown="anywhere")
     auth: AuthList = entry(["plain"], "how it may log in")
-    start: Annotated[str, Reads(values.first_contact, "text"), NotBuilt(only=("all",))] = entry(
-        "all", "what it sees at its first login: all, only what comes later, an age, or a number of messages"
+    start: FirstContact = entry(
+        Span(),
+        "what it sees of a source at first: all, only what comes from then on, what is no older, or the newest so many",
+        sample="30d",
+        shown='`"all"`',
     )
-    window: Annotated[Span, NotBuilt(only=("all",))] = entry(
-        "all", "what it sees at every login: all, an age, or a number"
+    window: AnySpan = entry(
+        Span(),
+        "what it sees at every login: all, what is no older, or the newest so many; what left the window stays away",
+        sample="90d",
+        shown='`"all"`',
     )
-    search: Annotated[Text, NotBuilt(only=("ALL",))] = entry(
-        "", "an IMAP search key that decides what it sees", shown="none"
+    search: Annotated[str, Reads(values.search, "search key")] = entry(
+        "",
+        "an IMAP SEARCH key that decides, once for each message, whether it is shown, such as "
+        '`NOT FROM "news@example.org"`; dates are fixed, ages refused',
+        sample="UNSEEN",
+        shown="none",
     )
-    deduplicate: Annotated[str, one_of("off", "account", "all"), NotBuilt(only=("off",))] = entry(
-        "off", "showing copies of a message in several mailboxes once"
+    deduplicate: Annotated[Deduplicate, one_of("off", "account", "all")] = entry(
+        "account", "showing copies of a message in several mailboxes once: of one account, or of all"
     )
-    provenance: Annotated[Switch, NotBuilt(only=(False,))] = entry(False, "adding `X-Popbridge-Source` to messages")
+    provenance: Switch = entry(
+        False, "adding `X-Popbridge-Source` to messages: the account and mailbox that each comes from"
+    )
     on_delete: Annotated[OnDelete, one_of("hide", "seen", "flag", "archive", "trash", "expunge")] = entry(
         "hide", "what its deletions do: hide the message from this device alone, or act upstream as well"
     )
-    delete_when: Annotated[str, one_of("this", "all"), NotBuilt(only=("this",))] = entry(
-        "this", "whose deletions it takes to act"
+    delete_when: Annotated[Literal["this", "all"], one_of("this", "all")] = entry(
+        "this", "whose deletions it takes to act upstream: its own, or those of every device that was shown the message"
     )
-    on_retrieve: Annotated[str, one_of("none", "seen", "hide", "hide-unacknowledged"), NotBuilt(only=("none",))] = (
-        entry("none", "what fetching a message does")
+    on_retrieve: Annotated[OnRetrieve, one_of("none", "seen", "hide", "hide-unacknowledged")] = entry(
+        "none",
+        "what fetching a message whole does at QUIT: nothing, mark it as seen upstream, or hide it from this device; "
+        "`hide-unacknowledged` also when the connection drops",
     )
-    max_deletes: Annotated[int, number(0, 10**9), NotBuilt(only=(0,))] = entry(
-        0, "a guard against mass deletion; 0 for none"
+    max_deletes: Annotated[int, number(0, 10**9)] = entry(
+        50,
+        "a guard against mass deletion: a session that deletes more of what earlier sessions were shown only hides, "
+        "until `device confirm NAME`; 0 for none",
     )
     sizes: Annotated[str, one_of("fast", "exact"), NotBuilt(only=("fast",))] = entry(
         "fast", "whether it waits for exact sizes"
@@ -89,7 +115,8 @@ class Device(Table):
     notices: Annotated[Switch, NotBuilt(only=(False,))] = entry(False, "telling it of problems by messages")
     device_type: Annotated[Text, NotBuilt()] = entry("", "a preset of quirks", shown="none")
     quirks: list[Annotated[str, Reads(values.known(tuple(DEVICE_QUIRKS), "quirk"), "name")]] = entry(
-        [], "known misbehaviour of the device; none is known to this version"
+        [],
+        "known misbehaviour of the device: " + "; ".join(f"`{name}`: {text}" for name, text in DEVICE_QUIRKS.items()),
     )
 
 
@@ -148,25 +175,16 @@ def _settings(
         name=name,
         login=device.login or name,
         password=device.password_hash or given,
-        sources=_sources(raw.get("sources"), path, accounts, reading),
+        sources=source_settings(raw.get("sources"), path, accounts, reading),
         networks=tuple(device.networks),
         on_delete=device.on_delete,
         quirks=frozenset(device.quirks),
+        start=device.start,
+        window=device.window,
+        search=device.search,
+        deduplicate=device.deduplicate,
+        provenance=device.provenance,
+        delete_when=device.delete_when,
+        on_retrieve=device.on_retrieve,
+        max_deletes=device.max_deletes,
     )
-
-
-def _sources(
-    raw: object, path: KeyPath, accounts: Mapping[str, AccountSettings], reading: Reading
-) -> tuple[Source, ...]:
-    """Read the list as written: an element with a mistake must not keep one in the next from being told."""
-    found: list[Source] = []
-    for position, element in enumerate(raw if isinstance(raw, list) else [], 1):
-        where = (*path, "sources", position)
-        if reading.problems.spoiled(where):
-            continue
-        name, slash, mailbox = values.source(element).partition("/")
-        if account := accounts.get(name):
-            found += [Source(account.id, chosen) for chosen in ([mailbox] if slash else account.mailboxes)]
-        else:
-            reading.problems.add(where, f"there is no account {quoted(name)}{suggestion(name, accounts)}")
-    return tuple(dict.fromkeys(found))

@@ -7,6 +7,7 @@ from pydantic import Field
 from bridge.config import values
 from bridge.config.tables import NotBuilt, Reads
 from bridge.config.values import Address
+from bridge.model.settings import Span
 
 Text = Annotated[str, Reads(values.text, "text")]
 Name = Annotated[str, Reads(values.name, "name")]
@@ -37,4 +38,5 @@ Auth = Annotated[
     str, one_of("plain", "login", "scram-sha-256", "scram-sha-1", "cram-md5", "apop"), NotBuilt(only=("plain",))
 ]
 AuthList = Annotated[list[Auth], Field(min_length=1)]
-Span = Annotated[str, Reads(values.span, 'duration, number, or `"all"`')]
+AnySpan = Annotated[Span, Reads(values.span, '`"all"`, an age such as `"30d"`, or a number')]
+FirstContact = Annotated[Span, Reads(values.first_contact, '`"all"`, `"now"`, an age such as `"30d"`, or a number')]

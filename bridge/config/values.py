@@ -9,7 +9,9 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from bridge.config.problems import listed, printable, suggestion
+from bridge.config.problems import listed, suggestion
+from bridge.model.settings import Span
+from bridge.search import SearchMistake, parse
 
 Read = Callable[[object], object]
 
@@ -219,36 +221,46 @@ def file_name(value: object) -> str:
     return str(value)
 
 
-def span(value: object) -> str:
+def span(value: object, choices: str = '"all"') -> Span:
     """`all`, an age such as `30d`, or a count such as `200`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Span("newest", _most(value))
     found = text(value)
-    if found != "all" and not _DURATION.fullmatch(found):
-        raise Wrong('must be "all", an age such as "30d", or a count such as "200"')
-    return found
+    if found == "all":
+        return Span()
+    if found.isascii() and found.isdecimal():
+        # Python takes no number of more than 4300 digits.
+        return Span("newest", _most(int(found[:20])))
+    if not _DURATION.fullmatch(found) or not found[-1].isalpha():
+        raise Wrong(f'must be {choices}, an age such as "30d", or a count such as "200"')
+    return Span("age", int(duration(1)(found)))
 
 
-def first_contact(value: object) -> str:
+def _most(count: int) -> int:
+    if not 1 <= count <= 10**9:
+        raise Wrong("must be a count from 1 to 1000000000")
+    return count
+
+
+def first_contact(value: object) -> Span:
     """`now`, or a span."""
-    return "now" if value == "now" else span(value)
+    return Span("now") if value == "now" else span(value, '"all", "now"')
 
 
 def source(value: object) -> str:
-    """`ACCOUNT`, `ACCOUNT/MAILBOX`, or `{ source = "…" }`."""
-    found = text(value["source"] if isinstance(value, dict) and _plain_source(value) else value)
-    account, slash, rest = found.partition("/")
+    """`ACCOUNT` or `ACCOUNT/MAILBOX`."""
+    account, slash, rest = text(value).partition("/")
     name(account)
     return f"{account}/{mailbox(rest)}" if slash else account
 
 
-def _plain_source(table: dict[str, object]) -> bool:
-    for given in table:
-        if given == "mark":
-            raise Wrong(f"mark is {NOT_SUPPORTED}")
-        if given != "source":
-            raise Wrong(f"unknown key {printable(given)}{suggestion(given, ('source', 'mark'))}")
-    if not table:
-        raise Wrong("must have a source")
-    return True
+def search(value: object) -> str:
+    """An IMAP search key; empty for one that all messages match."""
+    found = text(value)
+    try:
+        return "" if parse(found) == ("ALL",) else found
+    except SearchMistake as mistake:
+        raise Wrong(str(mistake)) from None
 
 
 def any_table(value: object) -> dict[str, object]:

@@ -6,7 +6,10 @@ ACCOUNT_QUIRKS: Mapping[str, str] = {
     "no-ranges": "the server renders a message anew at each fetch, so it is fetched whole, never in ranges",
 }
 
-DEVICE_QUIRKS: Mapping[str, str] = {}
+DEVICE_QUIRKS: Mapping[str, str] = {
+    "counts": "it knows messages by their number, as programs without UIDL do, so a number once given stays: what is "
+    "deleted or gone leaves a small message in its place",
+}
 
 PROVIDERS: tuple[str, ...] = (
     "gmail",

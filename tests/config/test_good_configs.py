@@ -1,12 +1,13 @@
 """What a configuration means."""
 
+from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.model.secret import Secret
-from bridge.model.settings import PasswordHash, Settings, Source
+from bridge.model.settings import PasswordHash, Settings, Source, Span
 from tests.config.examples import ACCOUNT, DEVICE, LISTENER, problems, settings, whole
 
 HASH = "scrypt$16384$8$1$cG9wYnJpZGdlIGV4YW1wbGU=$bm9ib2R5IGtub3dzIHRoZSBwYXNzd29yZCBvZiB0aGlzIQ=="
@@ -44,6 +45,9 @@ def test_the_defaults_of_a_device_are_the_contract_s(least: Settings) -> None:
     (device,) = least.devices.values()
     assert (device.id, device.name, device.login, device.password) == ("fax", "fax", "fax", Secret("hunter3"))
     assert (device.sources, device.networks, device.on_delete) == ((Source(account(least), "INBOX"),), (), "hide")
+    assert (device.start, device.window, device.search) == (Span("all"), Span("all"), "")
+    assert (device.deduplicate, device.provenance, device.delete_when) == ("account", False, "this")
+    assert (device.on_retrieve, device.max_deletes, device.quirks) == ("none", 50, frozenset())
 
 
 def account(found: Settings) -> Any:
@@ -159,6 +163,74 @@ def test_sources_name_mailboxes_as_people_write_them(tmp_path: Path) -> None:
     assert [source.mailbox for source in device.sources] == ["INBOX", "Müll", "\\All", "Work/Invoices", "\\Junk", "A/"]
 
 
+@pytest.mark.parametrize(
+    ("written", "span"),
+    [
+        ('"all"', Span("all")),
+        ('"30d"', Span("age", 30 * 86400)),
+        ('"1.5h"', Span("age", 5400)),
+        ('"200"', Span("newest", 200)),
+        ("200", Span("newest", 200)),
+        ('"200s"', Span("age", 200)),
+    ],
+)
+def test_spans(written: str, span: Span, tmp_path: Path) -> None:
+    found = settings(tmp_path, whole(device=DEVICE + f"start = {written}\nwindow = {written}\n"))
+    assert [(device.start, device.window) for device in found.devices.values()] == [(span, span)]
+
+
+def test_what_a_device_may_ask_for(tmp_path: Path) -> None:
+    keys = """
+        start = "now"
+        search = 'NOT FROM "boss@example.org"'
+        deduplicate = "all"
+        provenance = true
+        delete_when = "all"
+        on_retrieve = "hide-unacknowledged"
+        max_deletes = 0
+        quirks = ["counts"]
+    """
+    (device,) = settings(tmp_path, whole(device=DEVICE + keys)).devices.values()
+    assert (device.start, device.search) == (Span("now"), 'NOT FROM "boss@example.org"')
+    assert (device.deduplicate, device.provenance, device.delete_when) == ("all", True, "all")
+    assert (device.on_retrieve, device.max_deletes, device.quirks) == ("hide-unacknowledged", 0, frozenset({"counts"}))
+
+
+@pytest.mark.parametrize("key", ["ALL", " all "])
+def test_a_search_that_everything_matches_is_none(key: str, tmp_path: Path) -> None:
+    found = settings(tmp_path, whole(device=DEVICE + f'search = "{key}"\n'))
+    assert [device.search for device in found.devices.values()] == [""]
+
+
+def test_marks_of_sources(tmp_path: Path) -> None:
+    """A mailbox stands where it was named first, and keeps the mark that it was given anywhere."""
+    sources = """[
+        "family",
+        { source = "family/Junk", mark = " [Junk] " },
+        { source = "family/Sent" },
+        { source = "family/INBOX", mark = "[In]" },
+        "family/Junk",
+    ]"""
+    found = settings(tmp_path, whole(device=f'[device.fax]\npassword = "hunter3"\nsources = {sources}\n'))
+    (device,) = found.devices.values()
+    assert [(source.mailbox, source.mark) for source in device.sources] == [
+        ("INBOX", "[In]"),
+        ("Junk", "[Junk]"),
+        ("Sent", ""),
+    ]
+
+
+@pytest.mark.parametrize("mark", ["[Müll]", "[=?utf-8?q?x?=]", "🗑" * 40, "[Rechnungen für das Jahr 2026, offen]"])
+def test_marks_that_a_header_cannot_hold_are_encoded(mark: str, tmp_path: Path) -> None:
+    sources = f'[{{ source = "family", mark = "{mark}" }}]'
+    found = settings(tmp_path, whole(device=f'[device.fax]\npassword = "hunter3"\nsources = {sources}\n'))
+    (source,) = next(iter(found.devices.values())).sources
+    assert source.mark.isascii()
+    assert source.mark.isprintable()
+    assert all(word.startswith("=?") and len(word) <= 75 for word in source.mark.split(" "))
+    assert str(make_header(decode_header(source.mark))) == mark
+
+
 def test_ids_outlive_names(tmp_path: Path) -> None:
     found = settings(tmp_path, whole(account=ACCOUNT + 'id = "a"\n', device=DEVICE + 'id = "d"\nlogin = "l o g i n"\n'))
     assert [(key, one.id, one.name) for key, one in found.accounts.items()] == [("a", "a", "family")]
@@ -178,10 +250,7 @@ def test_values_that_ask_for_what_this_version_does_are_taken(tmp_path: Path) ->
         'language = "en"',
         LISTENER + 'tls_profile = "modern"\nauth = ["plain"]\nproxy_protocol = []\n',
         ACCOUNT + 'spool = "off"\n',
-        DEVICE
-        + 'auth = ["plain"]\nstart = "all"\nwindow = "all"\nsearch = "ALL"\ndeduplicate = "off"\nprovenance = false\n'
-        'delete_when = "this"\non_retrieve = "none"\nmax_deletes = 0\nsizes = "fast"\nprofile = "raw"\nmax_size = 0\n'
-        "notices = false\nquirks = []\n",
+        DEVICE + 'auth = ["plain"]\nsizes = "fast"\nprofile = "raw"\nmax_size = 0\nnotices = false\nquirks = []\n',
     )
     assert problems(tmp_path, text) == []
 
