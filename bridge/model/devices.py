@@ -29,10 +29,11 @@ class StoredDevice:
     """What the store knows of a device.
 
     `announced` is in the order of positions: everything announced that is neither hidden nor gone from its account, or
-    simply everything when it was asked for so. `decided` has every entry with a receipt, a hide or a duplicate mark.
-    `hidden` are those hidden, whatever the rule. `duplicates` maps a copy to the entry it is a copy of. `aliases` are
-    unique-ids that this device knows an entry by, in place of the entry's own. `shown` are the mailboxes that the
-    device has been shown.
+    simply everything when it was asked for so. `decided` has every entry with a position, a hide or a duplicate mark.
+    `hidden` are those hidden, whatever the rule. `duplicates` maps a copy to the entry it is a copy of, and `originals`
+    has the unique-ids that the device knows those entries by, for the day they are gone. `aliases` are unique-ids that
+    this device knows an entry by, in place of the entry's own. `shown` are the mailboxes that the device has been
+    shown.
     """
 
     device: DeviceId
@@ -41,6 +42,7 @@ class StoredDevice:
     hidden: Sequence[int] = ()
     duplicates: dict[EntrySeq, EntrySeq] = field(default_factory=dict)
     aliases: dict[EntrySeq, Uidl] = field(default_factory=dict)
+    originals: dict[EntrySeq, Uidl] = field(default_factory=dict)
     shown: frozenset[MailboxKey] = frozenset()
     next_position: int = 0
 

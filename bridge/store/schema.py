@@ -105,10 +105,16 @@ _PER_DEVICE = (
       original INTEGER NOT NULL REFERENCES entries(seq), PRIMARY KEY (device, entry)) WITHOUT ROWID""",
     "ALTER TABLE intents ADD COLUMN content TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE intents ADD COLUMN when_all INTEGER NOT NULL DEFAULT 0",
+    # The intent that carries out what the devices agreed on with this vote, 0 for nothing; NULL while they have not.
+    "ALTER TABLE intents ADD COLUMN agreed INTEGER",
     # Where an action put the message, as its server told.
     "ALTER TABLE intents ADD COLUMN target TEXT",
     "ALTER TABLE intents ADD COLUMN target_uidvalidity INTEGER",
     "ALTER TABLE intents ADD COLUMN target_uid INTEGER",
+    # Sessions whose hides were taken back: they count when the last so many are undone, so that undoing twice is once.
+    """CREATE TABLE undone (
+      device INTEGER NOT NULL REFERENCES devices(id), at REAL NOT NULL, session TEXT NOT NULL,
+      PRIMARY KEY (device, at, session)) WITHOUT ROWID""",
     "CREATE INDEX intents_by_device ON intents(device, state)",
     "CREATE INDEX intents_by_entry ON intents(entry, state)",
 )
