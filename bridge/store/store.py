@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from bridge.model.names import AccountId, DeviceId
+from bridge.store.admin_store import AdminStore
 from bridge.store.device_store import DeviceStore
 from bridge.store.index_store import IndexStore
 from bridge.store.overview import overview
 from bridge.store.rows import account_row, device_row
 
 
-class Store(IndexStore, DeviceStore):
+class Store(IndexStore, DeviceStore, AdminStore):
     """Everything popbridge remembers, as `open_store` gives it.
 
     Each method waits for a COMMIT, which many callers share, and raises `StoreUnavailable` when nothing was written.

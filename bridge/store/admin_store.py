@@ -1,0 +1,48 @@
+"""The part of the store that only an owner's commands ask for."""
+
+import sqlite3
+
+from bridge.model.names import AccountId, EntrySeq, MailboxName, Uid, UidValidity
+from bridge.model.places import MailboxKey
+from bridge.model.update import BringBack, MovedTo
+from bridge.store.forgetting import ForgottenAccount, forget_account
+from bridge.store.ledger import Ledger
+from bridge.store.rows import for_people
+
+_RETURNING = (
+    "SELECT i.id, i.entry, a.name, m.name, i.target, i.target_uidvalidity, i.target_uid, i.size, i.content"
+    " FROM intents i JOIN mailboxes m ON m.id = i.mailbox JOIN accounts a ON a.id = m.account"
+    " WHERE i.state = 'returning' ORDER BY i.id"
+)
+
+
+class AdminStore(Ledger):
+    """What commands about what was done upstream, and about accounts, ask. As `Store` says of waiting and failing."""
+
+    async def returning(self) -> list[BringBack]:
+        """Give what is to be moved back because its owner undid it, the oldest promise first."""
+        return await self._read(_returning)
+
+    async def not_brought_back(self, intent: int, note: str) -> None:
+        """Write that a message cannot be moved back, and why: what was carried out stands."""
+        sql = "UPDATE intents SET state = 'done', note = ? WHERE id = ? AND state = 'returning'"
+        await self._run(sql, for_people(note), intent)
+
+    async def forget_account(self, account: AccountId) -> ForgottenAccount:
+        """Take an account's messages for gone and call off what is still to be done there. Unique-ids stay for ever."""
+        now = self._now()
+        return await self._write(lambda db: forget_account(db, account, now))
+
+
+def _returning(db: sqlite3.Connection) -> list[BringBack]:
+    return [
+        BringBack(
+            intent=intent,
+            seq=EntrySeq(entry),
+            source=MailboxKey(AccountId(account), MailboxName(mailbox)),
+            moved=MovedTo(MailboxName(target), UidValidity(uidvalidity), Uid(uid)),
+            size=size,
+            content=content,
+        )
+        for intent, entry, account, mailbox, target, uidvalidity, uid, size, content in db.execute(_RETURNING)
+    ]
