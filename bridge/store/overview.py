@@ -20,8 +20,30 @@ SELECT d.id, d.name,
   (SELECT count(*) FROM hides WHERE device = d.id) AS hidden,
   (SELECT count(*) FROM receipts WHERE device = d.id AND sent_at IS NOT NULL) AS receipts,
   (SELECT count(*) FROM receipts WHERE device = d.id AND acknowledged_at IS NOT NULL) AS acknowledged,
-  (SELECT count(*) FROM intents WHERE device = d.id AND state = 'waiting') AS pending_intents
+  (SELECT count(*) FROM intents WHERE device = d.id AND state = 'waiting') AS pending_intents,
+  (SELECT count(*) FROM intents WHERE device = d.id AND state = 'held') AS held,
+  (SELECT min(made_at) FROM intents WHERE device = d.id AND state = 'held') AS held_since,
+  (SELECT count(*) FROM intents WHERE device = d.id AND state = 'voting') AS voting,
+  (SELECT count(*) FROM intents WHERE device = d.id AND state = 'returning') AS "returning"
 FROM devices d ORDER BY d.name"""
+
+# Votes of others that wait for this device: it was shown the message, and neither deleted it nor had it hidden.
+_HOLDS_BACK = """
+SELECT d.name AS device, count(DISTINCT i.entry) AS messages, min(i.made_at) AS since
+FROM intents i JOIN receipts r ON r.entry = i.entry AND r.announced_at IS NOT NULL
+JOIN devices d ON d.id = r.device
+WHERE i.state = 'voting' AND NOT EXISTS (SELECT 1 FROM hides h
+  WHERE h.device = r.device AND h.entry = r.entry AND h.rule IN ('delete', 'retrieve'))
+GROUP BY d.id"""
+
+_SHOWN = """
+SELECT d.name AS device, a.name AS account, m.name AS mailbox, s.first_shown AS since
+FROM device_sources s JOIN devices d ON d.id = s.device JOIN mailboxes m ON m.id = s.mailbox
+JOIN accounts a ON a.id = m.account WHERE s.first_shown IS NOT NULL ORDER BY a.name, m.name"""
+
+_SUSPICIONS = """
+SELECT a.name AS account, m.name AS mailbox, s.since, s.missing, s.known, s.accepted
+FROM suspicions s JOIN mailboxes m ON m.id = s.mailbox JOIN accounts a ON a.id = m.account ORDER BY a.name, m.name"""
 
 _LAST_SESSION = """
 SELECT session, peer, started, ended, retr, top, dele, octets, reason
@@ -40,15 +62,17 @@ def overview(connection: sqlite3.Connection) -> Row:
     """Give counts for every account and device, all of one moment.
 
     `schema` is the database's version and `octets` its length; `unmeasured`, in messages, is 0 when every size that
-    devices see was counted; `accounts` have their `mailboxes`; `devices` have `hidden`, `receipts` (what
-    was sent whole), how many of these a QUIT `acknowledged`, `pending_intents`, and a `last_session`, None before the
-    first; `totals` sums up. Times are Unix seconds.
+    devices see was counted; `accounts` have their `mailboxes` and the `suspicions` on them; `devices` have `hidden`,
+    `receipts` (what was sent whole), how many of these a QUIT `acknowledged`, intents by what they wait for
+    (`pending_intents` for their time, `held`, `voting`, `returning`), what they hold back from others, the mailboxes
+    they were `shown`, and a `last_session`, None before the first; `totals` sums up. Times are Unix seconds.
     """
     db = Database(connection, execute_plugins=False)
     with db.atomic():
         mailboxes = list(db.query(_MAILBOXES))
         names = [row["name"] for row in db.query("SELECT name FROM accounts ORDER BY name")]
         devices = [_device(db, row) for row in list(db.query(_DEVICES))]
+        holding, shown, suspicions = (list(db.query(sql)) for sql in (_HOLDS_BACK, _SHOWN, _SUSPICIONS))
         file, totals = next(iter(db.query(_FILE))), next(iter(db.query(_TOTALS)))
     totals |= {key: _sum(mailboxes, key) for key in ("messages", "unmeasured")}
     totals |= {key: _sum(devices, key) for key in ("hidden", "receipts", "pending_intents")}
@@ -56,8 +80,11 @@ def overview(connection: sqlite3.Connection) -> Row:
         **file,
         "unmeasured": totals["unmeasured"],
         "totals": totals,
-        "accounts": [{"name": name, "mailboxes": [_mailbox(row) for row in _of(mailboxes, name)]} for name in names],
-        "devices": devices,
+        "accounts": [
+            {"name": name, "mailboxes": _mailboxes(mailboxes, name), "suspicions": _of("account", name, suspicions)}
+            for name in names
+        ],
+        "devices": [_with_others(device, holding, shown) for device in devices],
     }
 
 
@@ -66,12 +93,22 @@ def _device(db: Database, row: Row) -> Row:
     return {**row, "last_session": last[0] if last else None}
 
 
-def _mailbox(row: Row) -> Row:
-    return {key: value for key, value in row.items() if key != "account"} | {"listed": bool(row["listed"])}
+def _with_others(device: Row, holding: Iterable[Row], shown: Iterable[Row]) -> Row:
+    held_back = _of("device", device["name"], holding)
+    return {
+        **device,
+        "holds_back": held_back[0] if held_back else {"messages": 0, "since": None},
+        "shown": _of("device", device["name"], shown),
+    }
 
 
-def _of(mailboxes: Iterable[Row], account: str) -> list[Row]:
-    return [row for row in mailboxes if row["account"] == account]
+def _mailboxes(rows: Iterable[Row], account: str) -> list[Row]:
+    return [{**row, "listed": bool(row["listed"])} for row in _of("account", account, rows)]
+
+
+def _of(key: str, value: str, rows: Iterable[Row]) -> list[Row]:
+    """Give the rows that belong to one, without saying so in each."""
+    return [{name: each for name, each in row.items() if name != key} for row in rows if row[key] == value]
 
 
 def _sum(rows: Iterable[Row], key: str) -> int:

@@ -1,5 +1,7 @@
 """What `status` is told, with a daemon and without."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,16 @@ def expected() -> dict[str, Any]:
     }
     inbox = {"name": "INBOX", "listed": True, "messages": 3, "unmeasured": 1, "uidvalidity": 1}
     junk = {"name": "Jünk", "listed": False, "messages": 1, "unmeasured": 1, "uidvalidity": 1}
-    fax = {"hidden": 1, "receipts": 2, "acknowledged": 2, "pending_intents": 1, "last_session": last}
-    den = {"hidden": 0, "receipts": 0, "acknowledged": 0, "pending_intents": 0, "last_session": None}
+    quiet: dict[str, Any] = {
+        "held": 0,
+        "held_since": None,
+        "voting": 0,
+        "returning": 0,
+        "holds_back": {"messages": 0, "since": None},
+        "shown": [],
+    }
+    fax = {"hidden": 1, "receipts": 2, "acknowledged": 2, "pending_intents": 1, "last_session": last, **quiet}
+    den = {"hidden": 0, "receipts": 0, "acknowledged": 0, "pending_intents": 0, "last_session": None, **quiet}
     return {
         "schema": VERSION,
         "unmeasured": 2,
@@ -54,7 +64,10 @@ def expected() -> dict[str, Any]:
             "receipts": 2,
             "pending_intents": 1,
         },
-        "accounts": [{"name": "family", "mailboxes": [inbox, junk]}, {"name": "work", "mailboxes": []}],
+        "accounts": [
+            {"name": "family", "mailboxes": [inbox, junk], "suspicions": []},
+            {"name": "work", "mailboxes": [], "suspicions": []},
+        ],
         "devices": [{"name": "den", **den}, {"name": "fax", **fax}],
     }
 
@@ -75,6 +88,42 @@ async def test_without_a_daemon(tmp_path: Path) -> None:
     facts = read_offline(tmp_path)
     assert facts.pop("octets") == (tmp_path / DATABASE).stat().st_size
     assert facts == expected()
+
+
+@pytest.fixture
+async def troubled(tmp_path: Path) -> Path:
+    """Give a state in which much waits for its owner."""
+    async with open_store(tmp_path) as store:
+        await lived(store)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db, db:
+        db.executescript(TROUBLE)
+    return tmp_path
+
+
+TROUBLE = """
+INSERT INTO intents(device, entry, mailbox, uidvalidity, uid, action, size, due, state, session, made_at) VALUES
+  (1, 1, 1, 1, 1, 'trash', 101, 99, 'held', 's1', 20), (1, 2, 1, 1, 2, 'trash', 102, 99, 'held', 's1', 10),
+  (1, 3, 1, 1, 3, 'trash', 103, 99, 'voting', 's1', 12), (1, 1, 1, 1, 1, 'trash', 101, 99, 'voting', 's1', 11),
+  (1, 2, 1, 1, 2, 'archive', 102, 99, 'returning', 's1', 10);
+INSERT INTO receipts(device, entry, announced_at, session) VALUES (2, 1, 5, 's2'), (2, 3, 5, 's2'), (2, 2, 5, 's2')
+  ON CONFLICT DO NOTHING;
+INSERT INTO hides VALUES (2, 1, 6, 'delete', 's2'), (2, 3, 6, 'window', 's2');
+INSERT INTO device_sources VALUES (1, 1, 4.0, NULL), (1, 2, NULL, NULL);
+INSERT INTO suspicions VALUES (1, 50, 40, 90, 0);
+"""
+
+
+async def test_what_waits_for_the_owner(troubled: Path) -> None:
+    facts = read_offline(troubled)
+    den, fax = facts["devices"]
+    waiting = ("pending_intents", "held", "held_since", "voting", "returning")
+    assert [fax[key] for key in waiting] == [1, 2, 10.0, 2, 1]
+    # What left its window is no vote: only `delete` and a hide on retrieval are.
+    assert den["holds_back"] == {"messages": 1, "since": 12.0}
+    assert fax["holds_back"] == {"messages": 0, "since": None}
+    assert fax["shown"] == [{"account": "family", "mailbox": "INBOX", "since": 4.0}]
+    family = {"mailbox": "INBOX", "since": 50.0, "missing": 40, "known": 90, "accepted": 0.0}
+    assert [account["suspicions"] for account in facts["accounts"]] == [[family], []]
 
 
 async def test_an_empty_state(tmp_path: Path) -> None:
