@@ -84,7 +84,7 @@ class Answering:
                 self._refused(text, code, close)
 
     def login_accepted(self, count: int, octets: int) -> None:
-        """Let the device in: it is in TRANSACTION now, with `count` messages of `octets` octets in all."""
+        """Say that the device is let in: it is in TRANSACTION now."""
         self._claim(Login)
         self._step(Step.LOGGED_IN)
         self._out.append(ok_line(f"maildrop has {count} messages ({octets} octets)"))

@@ -91,6 +91,14 @@ class Pop3Connection(Answering):
         self._name = None
         self._bad = 0
 
+    def login_accepted(self, count: int, octets: int, features: Features | None = None) -> None:
+        """Let the device in: it is in TRANSACTION now, with `count` messages of `octets` octets in all.
+
+        `features` is what it is offered from now on, where that is another thing for this device than for a stranger.
+        """
+        super().login_accepted(count, octets)
+        self._features = features or self._features
+
     def next_event(self) -> Event:
         """Give the next request, NeedData, or Closed. Never waits, never raises for what a device sent."""
         while self._end is None:

@@ -13,7 +13,8 @@ class Features:
     """What is offered on this connection, before or after TLS.
 
     `tls`: STLS is offered now. `passwords`: USER, PASS and AUTH PLAIN are offered, as a password may be sent here.
-    `expire`: EXPIRE's argument, "NEVER" or days. `login_delay`: in seconds. None: not told.
+    `expire`: EXPIRE's argument (RFC 2449 §6.7): "NEVER", or days, and behind them "USER" where another number may be
+    told after the login. `login_delay`: in seconds. None: not told.
     """
 
     tls: bool

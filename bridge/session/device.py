@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import trio
@@ -36,6 +36,7 @@ from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
 from bridge.session.lease import Leases
 from bridge.session.places import private_peer
 from bridge.session.ports import Doorkeeper, Maildrops
+from bridge.session.retention import expire
 from bridge.session.transaction import CutConnection, Transaction
 from bridge.telemetry import count, get_logger, instant
 
@@ -83,7 +84,8 @@ class DeviceSession:
         self._transaction: Transaction | None = None
         self._settings: DeviceSettings | None = None
         self._lease = ExitStack()
-        self._pop3 = Pop3Connection(self._features(tls_active=listener.tls == "implicit"))
+        self._offered = self._features(tls_active=listener.tls == "implicit")
+        self._pop3 = Pop3Connection(self._offered)
 
     def silent_for(self) -> float:
         """Seconds since the device last sent or took an octet."""
@@ -185,7 +187,11 @@ class DeviceSession:
     def _features(self, *, tls_active: bool) -> Features:
         policy = self._listener.plaintext_login
         passwords = tls_active or policy == "always" or (policy == "private" and private_peer(self.peer))
-        return Features(tls=self._listener.tls == "starttls" and not tls_active, passwords=passwords)
+        return Features(
+            tls=self._listener.tls == "starttls" and not tls_active,
+            passwords=passwords,
+            expire=self._services.doorkeeper.expire,
+        )
 
     async def _start_tls(self) -> None:
         if self._tls is None:
@@ -194,7 +200,8 @@ class DeviceSession:
         await self._flush()
         with _counting_failure():
             await self._open_pump.start_tls(self._tls.context, TLS_DEADLINE)
-        self._pop3.tls_started(self._features(tls_active=True))
+        self._offered = self._features(tls_active=True)
+        self._pop3.tls_started(self._offered)
 
     async def _log_in(self, login: Login) -> None:
         device = await self._services.doorkeeper.admit(login.name, login.password, self.peer)
@@ -220,7 +227,7 @@ class DeviceSession:
         self._settings = device
         self._transaction = Transaction(device.id, maildrop, self._pop3, self._services.maildrops, self._flush)
         log.info("session.opened", device=device.id, peer=str(self.peer), messages=len(maildrop), session=self.id)
-        self._pop3.login_accepted(len(maildrop), maildrop.total)
+        self._pop3.login_accepted(len(maildrop), maildrop.total, replace(self._offered, expire=expire(device)))
 
     def _plan(self) -> UpdatePlan | None:
         if self._transaction is None or self._settings is None:

@@ -7,9 +7,11 @@ from ipaddress import ip_address, ip_network
 
 import trio
 
+from bridge.model.names import DeviceId
 from bridge.model.peer import Peer
 from bridge.model.secret import Secret
 from bridge.model.settings import DeviceSettings, PasswordHash
+from bridge.session.retention import expire_for_strangers
 
 CACHE_SECONDS = 300.0
 """How long a verified password skips the slow hash: long enough for a device that polls every few minutes."""
@@ -23,6 +25,7 @@ class ConfiguredDoorkeeper:
 
     def __init__(self, devices: Iterable[DeviceSettings], verify: Verify) -> None:
         self._devices = {device.login: device for device in devices}
+        self._expire = expire_for_strangers(self._devices.values())
         self._verify = verify
         self._cache_key = secrets.token_bytes(32)
         self._verified: dict[str, tuple[bytes, float]] = {}
@@ -30,7 +33,18 @@ class ConfiguredDoorkeeper:
     def replace(self, devices: Iterable[DeviceSettings]) -> None:
         """Take a reloaded configuration's devices; what was verified before is verified again."""
         self._devices = {device.login: device for device in devices}
+        self._expire = expire_for_strangers(self._devices.values())
         self._verified.clear()
+
+    @property
+    def devices(self) -> tuple[DeviceId, ...]:
+        """The devices that there are now, whatever a session began with."""
+        return tuple(device.id for device in self._devices.values())
+
+    @property
+    def expire(self) -> str | None:
+        """What EXPIRE tells a device that has not logged in."""
+        return self._expire
 
     async def admit(self, login: str, password: Secret, peer: Peer) -> DeviceSettings | None:
         """Give the device, or None. Waits for the hash when the cache does not know the password."""

@@ -51,6 +51,16 @@ class Doorkeeper(Protocol):
         """Give the device whose login this is, or None for a wrong name, password or network, told alike."""
         ...
 
+    @property
+    def devices(self) -> tuple[DeviceId, ...]:
+        """The devices of the configuration as it is now: those that have a say in `delete_when = "all"`."""
+        ...
+
+    @property
+    def expire(self) -> str | None:
+        """What EXPIRE tells a device that has not logged in, None for nothing (RFC 2449 §6.7)."""
+        ...
+
 
 class Holder(Protocol):
     """A session that holds a device's lease."""

@@ -1,12 +1,13 @@
 """Dialogues between a device and a `Pop3Connection`, written as text files in `dialogues/`.
 
     # for people
-    F: tls passwords        what is offered at the start; without this line, passwords alone
+    F: tls passwords        what is offered at the start; without this line, passwords alone. "expire=5 USER" too
     C: STAT                 the device sends a line; its CRLF is understood
     C. STAT\\n               the device sends these octets and nothing else
     C!                      the device closes its side
     E: Retr 1               the event that is given, with its fields
-    R: stat 2 320           the reply that popbridge chooses: a method of the connection, with its arguments
+    R: stat 2 320           the reply that popbridge chooses: a method of the connection, with its arguments; behind
+                            those of login_accepted, what is offered from then on: expire=30
     S: +OK 2 320            the line that the device is sent
 
 `\\0`, `\\r`, `\\n`, `\\t` and `\\xNN` stand for octets, `{a*300}` for a repetition. Lines of C that follow one
@@ -16,7 +17,7 @@ another arrive together. Nothing may be said, or sent, that is not in the file.
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from bridge.model.secret import Secret
 from bridge.pop3 import Closed, Event, Features, NeedData, Pop3Connection
@@ -45,6 +46,14 @@ def show(event: Event) -> str:
     values = (getattr(event, field.name) for field in fields(event))
     told = [value.reveal() if isinstance(value, Secret) else str(value) for value in values if value is not None]
     return " ".join([type(event).__name__, *told])
+
+
+def offer(before: Features, words: Iterable[str]) -> Features:
+    """Read what is offered: names of what is, and values with an equals sign, an empty one where it is not told."""
+    for word in filter("nothing".__ne__, words):
+        name, equals, value = word.partition("=")
+        before = replace(before, **{name: (value or None) if equals else True})  # type: ignore[arg-type]
+    return before
 
 
 # Ways to cut what the device sends. Each gets the blocks that arrive together.
@@ -83,8 +92,9 @@ class Stage:
     """
 
     def __init__(self, steps: list[Step], cutting: Cutting) -> None:
-        offered = steps.pop(0)[1].split() if steps[0][0] == "F:" else ["passwords"]
-        self._connection = Pop3Connection(Features(tls="tls" in offered, passwords="passwords" in offered))
+        offered = shlex.split(steps.pop(0)[1]) if steps[0][0] == "F:" else ["passwords"]
+        self._features = offer(Features(tls=False, passwords=False), offered)
+        self._connection = Pop3Connection(self._features)
         self._steps = steps
         self._acts = [self._arrivals(part, cutting) for part in _acts(steps)]
         self._sent = b""
@@ -116,7 +126,12 @@ class Stage:
         if method == "tls_started":
             self._feed_all()
             self._acts.pop(0)
-            self._connection.tls_started(Features(tls=False, passwords=True))
+            self._features = replace(self._features, tls=False, passwords=True)
+            self._connection.tls_started(self._features)
+            return
+        if method == "login_accepted" and len(arguments) > 2:
+            count, size, *offered = arguments
+            self._connection.login_accepted(int(count), int(size), offer(self._features, offered))
             return
         reply = getattr(self._connection, method)
         if method in {"lines", "message"}:

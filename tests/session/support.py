@@ -123,12 +123,12 @@ class House:
         self.maildrops = maildrops
         self.leases = Leases()
         self._nursery = nursery
-        self._doorkeeper = ConfiguredDoorkeeper(devices or (device(),), quick)
+        self.doorkeeper = ConfiguredDoorkeeper(devices or (device(),), quick)
 
     def call(self, peer: Peer = HOME, plaintext_login: PlaintextLogin = "private") -> "Caller":
         """Connect."""
         server = ServerSettings("/nowhere", "/nowhere", login_timeout=60, autologout=600)
-        services = Services(server, self._doorkeeper, self.maildrops, self.leases, lambda: 60.0)
+        services = Services(server, self.doorkeeper, self.maildrops, self.leases, lambda: 60.0)
         ours, theirs = memory_stream_pair()
         listener = ListenerSettings("127.0.0.1", 110, plaintext_login=plaintext_login)
         session = DeviceSession(Stream(ours, peer), listener, None, services)
