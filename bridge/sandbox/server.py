@@ -37,6 +37,7 @@ class SandboxUser:
     name: str
     password: str
     mailboxes: dict[str, SandboxMailbox] = field(default_factory=dict)
+    _created: int = 0
 
     def __post_init__(self) -> None:
         self.create("INBOX")
@@ -44,8 +45,10 @@ class SandboxUser:
     def create(self, name: str, special_use: str = "") -> SandboxMailbox:
         """Add an empty mailbox and give it; one that exists is given as it is. `special_use` like `\\Trash`."""
         if name not in self.mailboxes:
-            uidvalidity = FIRST_UIDVALIDITY + len(self.mailboxes)
-            self.mailboxes[name] = SandboxMailbox(name, UidValidity(uidvalidity), special_use)
+            # Counted, so that one that is created again is numbered anew (RFC 3501 §6.3.3).
+            uidvalidity = UidValidity(FIRST_UIDVALIDITY + self._created)
+            self.mailboxes[name] = SandboxMailbox(name, uidvalidity, special_use)
+            self._created += 1
         return self.mailboxes[name]
 
 

@@ -238,3 +238,13 @@ async def test_history_has_the_commands_and_no_secret() -> None:
         ("UID FETCH", "1:* (UID FLAGS)"),
     ]
     assert "secret" not in str(server.history)
+
+
+async def test_a_mailbox_created_again_is_numbered_anew() -> None:
+    async with connected(three_letters()) as raw:
+        told = []
+        for _ in range(2):
+            assert (await raw.ask(b"CREATE Box"))[-1] == b"T OK done"
+            told.append((await raw.ask(b"STATUS Box (UIDVALIDITY)"))[0])
+            assert (await raw.ask(b"DELETE Box"))[-1] == b"T OK done"
+        assert len(set(told)) == 2
