@@ -157,6 +157,8 @@ class Pool:
         idle = [connection for connection in able if connection.idle]
         if idle:
             idle[0].wake()
+        elif self._coming >= len(self._waiting):
+            return  # each of them takes one when it has signed in
         elif len(self.connections) < self.limit:
             connection = Connection(self)
             self.connections.append(connection)
@@ -164,6 +166,11 @@ class Pool:
         else:
             for connection in able:
                 connection.wake()
+
+    @property
+    def _coming(self) -> int:
+        """How many connections are being opened."""
+        return sum(connection.link is None for connection in self.connections)
 
     def connected(self, connection: Connection, link: Link) -> None:
         """Take note of a connection that has signed in."""

@@ -16,6 +16,9 @@ class WaitingLine:
         self._heap: list[tuple[Urgency, int, Request[Any]]] = []
         self._turn = count()
 
+    def __len__(self) -> int:
+        return sum(not (request.abandoned or request.settled) for _, _, request in self._heap)
+
     def put(self, request: "Request[Any]") -> None:
         """Add a request at the end of its urgency."""
         heapq.heappush(self._heap, (request.urgency, next(self._turn), request))
