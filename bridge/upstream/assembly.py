@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bridge.model.failures import MessageChanged, UpstreamRefused
 from bridge.upstream.bodies import Piece
+from bridge.upstream.failures import NothingCame
 
 FIRST_OCTETS = 128 * 1024
 """The first range: most messages whole, and little enough to be thrown away when only the headers were wanted."""
@@ -37,7 +38,8 @@ class Assembly:
     """Holds a text's octets until they are taken, in order. Failures carry the name of the message, `what`.
 
     `thought` is how long the text is thought to be. A range that is shorter than asked for ends the text, but one that
-    ends before `thought` is only believed when nothing follows it.
+    ends before `thought` is only believed when nothing follows it, and when the message was looked for anew meanwhile:
+    of one that was expunged servers give nothing, too.
     """
 
     def __init__(self, account: str, what: str, thought: int) -> None:
@@ -45,6 +47,7 @@ class Assembly:
         self.held = 0
         self.received = 0
         self.whole = False
+        self._looked_anew = False
         self._account = account
         self._what = what
         self._told: int | None = None
@@ -100,8 +103,12 @@ class Assembly:
         waits = self._taken == 0 or self._next >= self.thought
         return waits or self.held + under_way + length > AHEAD_OCTETS
 
-    def start_again(self) -> None:
-        """Forget what is under way: the next range goes on behind what was received, with a little of it again."""
+    def start_again(self, *, looked_anew: bool = False) -> None:
+        """Forget what is under way: the next range goes on behind what was received, with a little of it again.
+
+        `looked_anew`: the mailbox was opened anew just now, so that nothing is nothing.
+        """
+        self._looked_anew = looked_anew
         self._ranges.clear()
         self._next = self.received - len(self._tail)
         self._overlap = self._tail
@@ -163,7 +170,7 @@ class Assembly:
     def land(self, landed: Range) -> None:
         """The server said OK to a range. What that means for the end of the text is decided here.
 
-        Raises `MessageChanged`, and `UpstreamRefused` when there should be more and nothing came.
+        Raises `MessageChanged`, and `NothingCame` when there should be more.
         """
         landed.ended = True
         if landed.overlap:
@@ -180,8 +187,8 @@ class Assembly:
                 self._keep(self._ranges[0], data)
 
     def _settle(self, landed: Range) -> None:
-        if landed.size == 0 and self.received < self.thought and not (landed.begun and self.received):
-            raise self.refused("gave no more of the text" if self.received else "gave an empty text")
+        if landed.size == 0 and self.received < self.thought:
+            self._check_early_end(landed)
         if landed.length is not None and landed.size >= landed.length:
             return
         if landed.length is None or landed.size == 0 or self.received >= self.thought:
@@ -190,15 +197,25 @@ class Assembly:
         self._ranges.clear()
         self._next = self.received
 
+    def _check_early_end(self, landed: Range) -> None:
+        if not self.received:
+            raise self.nothing("gave an empty text")
+        if not (landed.begun and self._looked_anew):
+            raise self.nothing("gave no more of the text")
+
     # --- failing
 
     def changed(self) -> MessageChanged:
         """Make the failure for a text that is not what it was."""
         return MessageChanged(self._account, f"account {self._account}: {self._what} is not what it was a moment ago")
 
-    def refused(self, how: str) -> UpstreamRefused:
-        """Make the failure for a message that the server will not give."""
-        return UpstreamRefused(self._account, f"account {self._account}: for {self._what} the server {how}")
+    def nothing(self, how: str) -> NothingCame:
+        """Make the failure for a message of which the server gives nothing, or no more."""
+        return NothingCame(self._account, self._for_it(how))
 
     def _no_ranges(self) -> UpstreamRefused:
-        return self.refused('sent more than the range asked for; the account needs quirks = ["no-ranges"]')
+        how = 'sent more than the range asked for; the account needs quirks = ["no-ranges"]'
+        return UpstreamRefused(self._account, self._for_it(how))
+
+    def _for_it(self, how: str) -> str:
+        return f"account {self._account}: for {self._what} the server {how}"

@@ -19,6 +19,10 @@ class Dropped(UpstreamUnavailable):
     """The server ended the connection by itself; what was begun can be gone on with over another."""
 
 
+class NothingCame(UpstreamRefused):
+    """The server gave nothing of a message, or no more. Whether it is still there shows only when asked anew."""
+
+
 def quoted(text: str) -> str:
     """Give a server's words as they stand in a sentence: one line, not too long; empty when it said nothing."""
     words = " ".join(text.split())

@@ -79,7 +79,7 @@ class Fetching:
 
     async def _end(self) -> None:
         if self._facts is not None and not self._facts_told:
-            await self._link.finish(self._facts, self._patience)
+            await self._link.finish(self._facts, self._patience, self._take)
         if self._failure is not None:
             raise self._failure
 
@@ -106,7 +106,7 @@ class Fetching:
 
     def _take(self, event: Event) -> None:
         for piece in self._sorter.take(event):
-            if piece.uid == self._uid:
+            if piece.uid == self._uid and self._failure is None:
                 self._patience.took(self._text.put(piece))
                 self._news()
         match event:
@@ -128,14 +128,15 @@ class Fetching:
         if answer.tag == self._facts:
             self._facts_told = True
         wanted = self._under_way.pop(answer.tag, None)
-        if wanted is None or not self._text.awaits(wanted):
+        # Once it failed nothing may end the text: what makes a message whole is judged by what it was thought to be.
+        if wanted is None or self._failure is not None or not self._text.awaits(wanted):
             return
         self._patience.renew()
         nothing = not wanted.begun or (wanted.missing and not wanted.origin)
         if answer.kind != "OK":
             self._fail(self._refused(answer))
         elif nothing and not (wanted.origin and self._there):
-            self._fail(self._text.refused("gave no text") if self._seen else self._gone())
+            self._fail(self._text.nothing("gave no text") if self._seen else self._gone())
         else:
             try:
                 self._text.land(wanted)

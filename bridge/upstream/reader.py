@@ -9,7 +9,7 @@ from bridge.model.failures import MessageGone, UpstreamError
 from bridge.model.places import Location
 from bridge.telemetry import count
 from bridge.upstream.assembly import Assembly
-from bridge.upstream.failures import Dropped
+from bridge.upstream.failures import Dropped, NothingCame
 from bridge.upstream.fetching import Fetching, open_for
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
@@ -117,10 +117,15 @@ class ContentReader:
             # A mailbox that was open already may not show what came since: look again before believing it.
             if fresh:
                 raise
-            selected = await examine(link, self._names, self._location.key.mailbox)
-            check_numbering(link, selected, self._location.uidvalidity)
-            self._text.start_again()
-            await self._stretch(link)
+            await self._look_anew(link)
+        except NothingCame:
+            await self._look_anew(link)
+
+    async def _look_anew(self, link: Link) -> None:
+        selected = await examine(link, self._names, self._location.key.mailbox)
+        check_numbering(link, selected, self._location.uidvalidity)
+        self._text.start_again(looked_anew=True)
+        await self._stretch(link)
 
     async def _stretch(self, link: Link) -> None:
         fetching = Fetching(link, self._location, self._text, self._news.unpark_all)
