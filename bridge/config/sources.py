@@ -79,11 +79,12 @@ def _mark(mark: str, where: KeyPath, reading: Reading) -> str:
 def encoded(text: str) -> str:
     """Give a text as a header field can hold it: itself where it is ASCII, else encoded words (RFC 2047 §2).
 
-    A text that could be taken for an encoded word is encoded as well, so that it is shown as it was written.
+    A text that could be taken for an encoded word is encoded as well, so that it is shown as it was written. Encoded,
+    it has a blank of its own at its end: one between two encoded words is not shown (RFC 2047 §6.2).
     """
     if text.isascii() and "=?" not in text:
         return text
-    return " ".join(f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in _parts(text))
+    return " ".join(f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in _parts(f"{text} "))
 
 
 def _parts(text: str) -> Iterator[str]:
