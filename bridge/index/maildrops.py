@@ -11,8 +11,8 @@ from bridge.index.intents import IntentRunner
 from bridge.index.ports import StorePort
 from bridge.maildrop import MailboxSnapshot, Maildrop, merge
 from bridge.model.failures import NotListedYet, StoreError
-from bridge.model.names import AccountId, DeviceId, EntrySeq
-from bridge.model.places import Location
+from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
+from bridge.model.places import Location, MeasuredMessage
 from bridge.model.settings import DeviceSettings
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.telemetry import get_logger
@@ -77,7 +77,7 @@ class DeviceMaildrops:
         except StoreError as failure:
             log.error("history.not_written", problem=str(failure))
 
-    async def open(self, device: DeviceSettings) -> Maildrop:
+    async def open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
         """Give the device's maildrop. On a live, clean index this waits for nothing."""
         accounts = {self._accounts[source.account] for source in device.sources}
         stale = [account for account in accounts if not account.fresh]
@@ -115,12 +115,12 @@ class DeviceMaildrops:
         """Open one message upstream."""
         return self._read(location, size)
 
-    def measured(self, location: Location, octets: int) -> None:
+    def measured(self, location: Location, message: MeasuredMessage) -> None:
         """Publish a size counted while it was sent, and write it down soon."""
         mailbox = self._accounts[location.key.account].mailboxes.get(location.key.mailbox)
         if mailbox is None or mailbox.snapshot is None or mailbox.snapshot.uidvalidity != location.uidvalidity:
             return
-        sizes = mailbox.take_sizes({location.uid: octets})
+        sizes = mailbox.take_sizes({location.uid: message.octets})
         self._later(lambda: self._store.record_sizes(sizes))
 
     async def update(self, plan: UpdatePlan) -> None:

@@ -80,6 +80,8 @@ class DeviceSession:
         self._login = trio.CancelScope(deadline=trio.current_time() + services.login_seconds())
         self._began = trio.current_time()
         self._pump: DevicePump | None = None
+        self._started = 0.0
+        self._finished = False
         self._reason = "lost"
         self._transaction: Transaction | None = None
         self._settings: DeviceSettings | None = None
@@ -100,11 +102,12 @@ class DeviceSession:
         """End at once: another session took the lease."""
         count("sessions_taken_over")
         self._reason = "taken over"
+        self._finish()
         self._scope.cancel()
 
     async def run(self) -> None:
         """Serve the connection to its end. Raises nothing but `Cancelled`; the stream is closed whatever happens."""
-        started = self._services.now()
+        self._started = self._services.now()
         count("sessions_opened")
         try:
             with self._scope, self._login, self._lease:
@@ -118,7 +121,7 @@ class DeviceSession:
         except CutConnection as cut:
             self._reason = f"cut: {cut}"
         finally:
-            self._finish(started)
+            self._finish()
             self._stream.abort()
 
     async def refuse(self) -> None:
@@ -155,6 +158,7 @@ class DeviceSession:
                 case Closed(reason=reason):
                     self._reason = reason
                     # RFC 1939 §6: released before the close, which waits for the device.
+                    self._finish()
                     self._lease.close()
                     await self._flush()
                     await self._open_pump.close()
@@ -214,7 +218,7 @@ class DeviceSession:
         try:
             await self._services.leases.settle(self)
             self._lease.enter_context(self._services.leases.take(self))
-            maildrop = await self._services.maildrops.open(device)
+            maildrop = await self._services.maildrops.open(device, self.id)
         except BridgeError as failure:
             self._lease.close()
             count("logins_temporary")
@@ -271,8 +275,13 @@ class DeviceSession:
         self._reason = "quit"
         self._pop3.quit_accepted("goodbye")
 
-    def _finish(self, started: float) -> None:
-        """Write the one canonical line of the session, and its history row."""
+    def _finish(self) -> None:
+        """Write the one canonical line of the session, and its history row: once, and before its lease is free, so that
+        the session that comes next knows what this one has sent.
+        """
+        if self._finished:
+            return
+        self._finished = True
         count("sessions_closed")
         ended = self._services.now()
         if self._transaction is None:
@@ -283,7 +292,7 @@ class DeviceSession:
             session=self.id,
             device=self.device,
             peer=str(self.peer),
-            started=started,
+            started=self._started,
             ended=ended,
             retr=marks.retr,
             top=marks.top,
@@ -300,7 +309,7 @@ class DeviceSession:
             top=marks.top,
             dele=len(marks.deleted),
             octets=marks.octets,
-            seconds=round(ended - started, 1),
+            seconds=round(ended - self._started, 1),
             reason=self._reason,
             session=self.id,
         )

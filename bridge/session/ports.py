@@ -4,9 +4,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bridge.maildrop import Maildrop
-from bridge.model.names import DeviceId
+from bridge.model.names import DeviceId, SessionId
 from bridge.model.peer import Peer
-from bridge.model.places import Location
+from bridge.model.places import Location, MeasuredMessage
 from bridge.model.secret import Secret
 from bridge.model.settings import DeviceSettings
 from bridge.model.update import SessionRecord, UpdatePlan
@@ -23,16 +23,19 @@ class Content(Protocol):
 class Maildrops(Protocol):
     """Where maildrops come from and where sessions leave what they did."""
 
-    async def open(self, device: DeviceSettings) -> Maildrop:
-        """Give the device's maildrop now. Waits at most `refresh_wait`; raises `NotListedYet`."""
+    async def open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
+        """Give the device's maildrop now, as this session is to see it. What is new to the device is durable by then.
+
+        Waits at most `refresh_wait`, and for a commit where there is something new; raises `NotListedYet`.
+        """
         ...
 
     def read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
         """Open one message; `size` is a hint in octets. Raises an `UpstreamError` here or in `receive`."""
         ...
 
-    def measured(self, location: Location, octets: int) -> None:
-        """Tell that the message was counted while it was sent: its octets after line-end repair."""
+    def measured(self, location: Location, message: MeasuredMessage) -> None:
+        """Tell that the message was counted while it was sent. Does not wait."""
         ...
 
     async def update(self, plan: UpdatePlan) -> None:
@@ -40,7 +43,10 @@ class Maildrops(Protocol):
         ...
 
     def closed(self, record: SessionRecord, unacknowledged: UpdatePlan | None) -> None:
-        """Take the session's history row, and what a session without QUIT had sent completely. Does not wait."""
+        """Take the session's history row, and what a session without QUIT had sent completely. Does not wait.
+
+        Comes before another session of the device can open its maildrop, which is to know of it.
+        """
         ...
 
 

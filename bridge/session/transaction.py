@@ -7,7 +7,6 @@ from typing import assert_never
 from bridge.maildrop import Maildrop
 from bridge.model.failures import MessageChanged, UpstreamError
 from bridge.model.names import MsgNum
-from bridge.octets import CrlfRepair
 from bridge.pop3 import (
     Dele,
     Last,
@@ -23,6 +22,7 @@ from bridge.pop3 import (
     uidl_lines,
 )
 from bridge.session.answers import ALREADY_DELETED, NO_SUCH_MESSAGE, answer
+from bridge.session.outgoing import Outgoing
 from bridge.session.ports import Content, Maildrops
 from bridge.telemetry import count, get_logger
 
@@ -41,7 +41,7 @@ class CutConnection(Exception):
 
 @dataclass(slots=True)
 class Marks:
-    """What this session did; it becomes durable by QUIT alone."""
+    """What this session did. Deletions become durable by QUIT alone; `highest_sent` is what LAST tells."""
 
     deleted: set[MsgNum] = field(default_factory=set)
     sent: set[MsgNum] = field(default_factory=set)
@@ -74,7 +74,9 @@ class Transaction:
             case Last():
                 self._pop3.ok(str(self.marks.highest_sent))
             case Rset():
+                # RFC 1460 §5: the highest number accessed begins anew too. What was sent stays sent.
                 self.marks.deleted.clear()
+                self.marks.highest_sent = 0
                 self._pop3.ok(f"maildrop has {len(self.maildrop)} messages")
             case List(num=number) | UidlAsked(num=number) | Retr(num=number) | Top(num=number) | Dele(num=number):
                 await self._one(command, number)
@@ -135,43 +137,43 @@ class Transaction:
             self._pop3.error(reply.text, reply.code)
 
     async def _retr(self, num: MsgNum, content: Content, chunk: bytes) -> None:
-        known = bool(self.maildrop.measured[num - 1])
-        self._pop3.begin_message(self.maildrop.sizes[num - 1] if known else None)
-        repair = CrlfRepair()
+        known, listed = bool(self.maildrop.measured[num - 1]), self.maildrop.sizes[num - 1]
+        self._pop3.begin_message(listed if known else None)
+        outgoing = Outgoing()
         while chunk:
-            self._pop3.message(repair.feed(chunk))
+            self._pop3.message(outgoing.feed(chunk))
             await self._flush()
             chunk = await content.receive()
-        self._pop3.message(repair.finish())
-        if known and repair.octets != self.maildrop.sizes[num - 1]:
-            self._port.measured(self.maildrop.location(num), repair.octets)
+        self._pop3.message(outgoing.finish())
+        changed = known and outgoing.octets != listed
+        if changed or not known:
+            self._port.measured(self.maildrop.location(num), outgoing.measured)
+        if changed:
             raise MessageChanged("", f"message {num} of device {self._device} is no longer as long as it was listed")
         self._pop3.end_message()
         await self._flush()
-        self._sent(num, repair.octets, known)
+        self._sent(num, outgoing.octets)
 
-    def _sent(self, num: MsgNum, octets: int, known: bool) -> None:
+    def _sent(self, num: MsgNum, octets: int) -> None:
         self.marks.sent.add(num)
         self.marks.highest_sent = max(self.marks.highest_sent, num)
         self.marks.retr += 1
         self.marks.octets += octets
         count("retr")
         count("octets_sent", octets)
-        if not known:
-            self._port.measured(self.maildrop.location(num), octets)
 
     async def _top(self, lines: int, content: Content, chunk: bytes) -> None:
         """TOP is cut from the octets RETR sends, and counts as nothing sent (RFC 1939 §7)."""
         self._pop3.begin_message(None)
-        repair, cut = CrlfRepair(), TopCut(lines)
+        outgoing, cut = Outgoing(), TopCut(lines)
         while chunk:
-            self._pop3.message(cut.feed(repair.feed(chunk)))
+            self._pop3.message(cut.feed(outgoing.feed(chunk)))
             await self._flush()
             if cut.done:
                 break
             chunk = await content.receive()
         else:
-            self._pop3.message(cut.feed(repair.finish()) + cut.finish())
+            self._pop3.message(cut.feed(outgoing.finish()) + cut.finish())
         self._pop3.end_message()
         self.marks.top += 1
         count("top")

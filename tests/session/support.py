@@ -9,9 +9,9 @@ from trio.testing import memory_stream_pair
 
 from bridge.maildrop import Maildrop, from_messages, merge
 from bridge.model.failures import BridgeError
-from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, Uidl, UidValidity
+from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, SessionId, Uid, Uidl, UidValidity
 from bridge.model.peer import Peer
-from bridge.model.places import Location, MailboxKey, StoredMessage
+from bridge.model.places import Location, MailboxKey, MeasuredMessage, StoredMessage
 from bridge.model.secret import Secret
 from bridge.model.settings import (
     DeviceSettings,
@@ -42,7 +42,10 @@ def device(name: str = "fax", on_delete: OnDelete = "hide", networks: tuple[str,
 
 @dataclass
 class FakeMaildrops:
-    """Holds three messages. `opening`, `reading`, `ending` and `updating` are raised where they say."""
+    """Holds three messages. `opening`, `reading`, `ending` and `updating` are raised where they say.
+
+    `opened` has, for each time that a maildrop was opened, the sessions that had ended by then.
+    """
 
     opening: BridgeError | None = None
     reading: BridgeError | None = None
@@ -53,10 +56,12 @@ class FakeMaildrops:
     plans: list[UpdatePlan] = field(default_factory=list)
     records: list[SessionRecord] = field(default_factory=list)
     unacknowledged: list[UpdatePlan | None] = field(default_factory=list)
-    told: dict[int, int] = field(default_factory=dict)
+    told: dict[int, MeasuredMessage] = field(default_factory=dict)
+    opened: list[list[SessionId]] = field(default_factory=list)
     over: trio.Event = field(default_factory=trio.Event)
 
-    async def open(self, device: DeviceSettings) -> Maildrop:
+    async def open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
+        self.opened.append([record.session for record in self.records])
         await trio.lowlevel.checkpoint()
         if self.opening is not None:
             raise self.opening
@@ -77,8 +82,8 @@ class FakeMaildrops:
         await trio.lowlevel.checkpoint()
         yield FakeContent([TEXTS[location.uid - 1]], self.ending)
 
-    def measured(self, location: Location, octets: int) -> None:
-        self.told[location.uid] = octets
+    def measured(self, location: Location, message: MeasuredMessage) -> None:
+        self.told[location.uid] = message
 
     async def update(self, plan: UpdatePlan) -> None:
         await trio.lowlevel.checkpoint()

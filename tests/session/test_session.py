@@ -33,7 +33,7 @@ async def test_line_ends_are_repaired_and_the_octets_told(autojump_clock: MockCl
     caller = house.call()
     await caller.log_in()
     assert await caller.lines("RETR 2") == ["Subject: two", "", "second"]
-    assert house.maildrops.told == {2: len(b"Subject: two\r\n\r\nsecond\r\n")}
+    assert house.maildrops.told == {2: (len(b"Subject: two\r\n\r\nsecond\r\n"), True)}
 
 
 async def test_deletions_are_marks_until_quit(autojump_clock: MockClock, house: House) -> None:
@@ -52,6 +52,20 @@ async def test_deletions_are_marks_until_quit(autojump_clock: MockClock, house: 
     again = house.call()
     await again.log_in()
     assert await again.ask("STAT") == "+OK 2 49"
+
+
+async def test_last_tells_the_highest_message_sent_whole(house: House) -> None:
+    caller = house.call()
+    await caller.log_in()
+    assert await caller.ask("LAST") == "+OK 0"
+    await caller.lines("RETR 2")
+    await caller.lines("RETR 1")
+    await caller.lines("TOP 3 9")
+    assert await caller.ask("LAST") == "+OK 2"
+    await caller.ask("RSET")
+    assert await caller.ask("LAST") == "+OK 0"
+    assert await caller.ask("QUIT") == "+OK goodbye"
+    assert [plan.sent for plan in house.maildrops.plans] == [(1, 2)]
 
 
 async def test_a_drop_removes_nothing_and_keeps_what_was_sent(autojump_clock: MockClock, house: House) -> None:
@@ -122,7 +136,7 @@ async def test_a_message_of_another_length_than_listed_is_cut(autojump_clock: Mo
     await caller.log_in()
     assert await caller.ask("RETR 1") == "+OK 28 octets"
     assert "." not in await caller.hear_all()
-    assert house.maildrops.told == {1: 29}
+    assert house.maildrops.told == {1: (29, True)}
 
 
 @pytest.mark.parametrize(("name", "password"), [("fax", "wrong"), ("nobody", "secret"), ("near", "secret")])
@@ -210,6 +224,7 @@ async def test_a_device_that_dropped_comes_straight_back(autojump_clock: MockClo
     await second.say("PASS secret")
     await first.drop()
     assert (await second.hear()).startswith("+OK")
+    assert house.maildrops.opened == [[], [first.session.id]]
 
 
 @pytest.mark.parametrize(("peer", "silence", "taken"), [(HOME, 6, True), (AWAY, 6, False), (AWAY, 61, True)])
@@ -226,3 +241,4 @@ async def test_a_silent_session_is_taken_over(
         assert await first.hear() == ENDED
         assert house.maildrops.plans == []
         assert await house.reason() == "taken over"
+        assert house.maildrops.opened == [[], [first.session.id]]
