@@ -15,7 +15,7 @@ from bridge.model.failures import (
     UpstreamUnavailable,
 )
 from bridge.model.settings import AccountSettings
-from bridge.net import DialFailed, Stream, dial
+from bridge.net import DialFailed, NotTrusted, Stream, dial
 from bridge.upstream.failures import PASSING_CODES, quoted
 from bridge.upstream.link import Link
 
@@ -55,6 +55,8 @@ class SignIn:
         self._check_secrets()
         try:
             stream = await self._connect(self._settings, self._timeout)
+        except NotTrusted as failure:
+            raise UpstreamBroken(self._name, f"account {self._name}: {failure}") from failure
         except DialFailed as failure:
             raise UpstreamUnavailable(self._name, f"account {self._name}: {failure}") from failure
         link = Link(self._name, stream, self._timeout)

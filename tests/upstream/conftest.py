@@ -24,6 +24,13 @@ def pymap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PymapServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def pymap_with_tls(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[PymapServer]:
+    """Give a pymap that offers STARTTLS."""
+    with PymapServer(tmp_path_factory.mktemp("pymap-tls"), certificate=certificate) as server:
+        yield server
+
+
 @pytest.fixture(params=["sandbox", "pymap", "dovecot"])
 def server(request: pytest.FixtureRequest) -> Dovecot | PymapServer | None:
     """Give the server of the other two; the sandbox is started by `bed`, in the test's own loop."""
