@@ -206,7 +206,7 @@ class Dovecot(ReferenceUpstream):
         assert self._process is not None
         if self._process.poll() is not None:
             raise RuntimeError(f"Dovecot ended:\n{self.log}{(self.root / 'stdout').read_text()}")
-        return all(answers(port) for port in (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port))
+        return all(answers(port) for port in self._ports)
 
     def stop(self) -> None:
         """End it in order, with every connection; nothing happens when it is not running."""
@@ -228,6 +228,12 @@ class Dovecot(ReferenceUpstream):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
+        # The others of the session may end a little later, and hold the ports until then.
+        wait_until(lambda: not any(answers(port) for port in self._ports), 10, "the end of Dovecot's ports")
+
+    @property
+    def _ports(self) -> tuple[int, ...]:
+        return self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port
 
     def restart(self) -> None:
         """Stop and start again, on the same ports with the same mail."""
