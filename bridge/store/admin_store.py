@@ -1,8 +1,9 @@
 """The part of the store that only an owner's commands ask for."""
 
 import sqlite3
+from typing import NamedTuple
 
-from bridge.model.names import AccountId, EntrySeq, MailboxName, Uid, UidValidity
+from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
 from bridge.model.places import MailboxKey
 from bridge.model.update import BringBack, MovedTo
 from bridge.store.forgetting import ForgottenAccount, forget_account
@@ -16,8 +17,19 @@ _RETURNING = (
 )
 
 
+class Remembered(NamedTuple):
+    """Every device and account that the database has a row of, in the configuration or not."""
+
+    devices: list[DeviceId]
+    accounts: list[AccountId]
+
+
 class AdminStore(Ledger):
     """What commands about what was done upstream, and about accounts, ask. As `Store` says of waiting and failing."""
+
+    async def remembered(self) -> Remembered:
+        """Give who is remembered, in the order of their names."""
+        return await self._read(_remembered)
 
     async def returning(self) -> list[BringBack]:
         """Give what is to be moved back because its owner undid it, the oldest promise first."""
@@ -32,6 +44,11 @@ class AdminStore(Ledger):
         """Take an account's messages for gone and call off what is still to be done there. Unique-ids stay for ever."""
         now = self._now()
         return await self._write(lambda db: forget_account(db, account, now))
+
+
+def _remembered(db: sqlite3.Connection) -> Remembered:
+    devices = [DeviceId(name) for (name,) in db.execute("SELECT name FROM devices ORDER BY name")]
+    return Remembered(devices, [AccountId(name) for (name,) in db.execute("SELECT name FROM accounts ORDER BY name")])
 
 
 def _returning(db: sqlite3.Connection) -> list[BringBack]:

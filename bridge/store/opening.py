@@ -93,6 +93,15 @@ def open_reader(state_dir: Path) -> sqlite3.Connection:
     return connection
 
 
+def must_exist(state_dir: Path) -> None:
+    """See that there is a database, for those who should not begin one. Raises `StoreMissing` or `StoreUnavailable`."""
+    path = state_dir / DATABASE
+    if not path.exists():
+        if (state_dir / MARKER).exists():
+            raise _missing(path)
+        raise StoreUnavailable(f"there is no database in {state_dir}: popbridge has not run with it yet")
+
+
 @contextmanager
 def reading(state_dir: Path) -> Iterator[sqlite3.Connection]:
     """Read the database without a daemon, under the lock.
@@ -100,10 +109,7 @@ def reading(state_dir: Path) -> Iterator[sqlite3.Connection]:
     Raises `StoreLocked` when the daemon runs, `StoreMissing`, `StoreNewer`, or `StoreUnavailable`.
     """
     path = state_dir / DATABASE
-    if not path.exists():
-        if (state_dir / MARKER).exists():
-            raise _missing(path)
-        raise StoreUnavailable(f"there is no database in {state_dir}: popbridge has not run with it yet")
+    must_exist(state_dir)
     lock = take_lock(state_dir)
     try:
         _keep_private(path)
