@@ -49,6 +49,12 @@ _LAST_SESSION = """
 SELECT session, peer, started, ended, retr, top, dele, octets, reason
 FROM sessions WHERE device = ? ORDER BY ended DESC, id DESC LIMIT 1"""
 
+_SELECTORS = """
+SELECT a.name AS account, s.selector, m.name AS mailbox
+FROM selectors s JOIN accounts a ON a.id = s.account JOIN mailboxes m ON m.id = s.mailbox ORDER BY a.name, s.selector"""
+
+_RESTORED = "SELECT count(*) AS restored FROM facts WHERE name = 'restored'"
+
 _TOTALS = """
 SELECT (SELECT count(*) FROM entries WHERE gone_at IS NULL) AS entries,
   (SELECT count(*) FROM issued_ids) AS issued_ids"""
@@ -61,8 +67,10 @@ SELECT (SELECT user_version FROM pragma_user_version) AS schema,
 def overview(connection: sqlite3.Connection) -> Row:
     """Give counts for every account and device, all of one moment.
 
-    `schema` is the database's version and `octets` its length; `unmeasured`, in messages, is 0 when every size that
-    devices see was counted; `accounts` have their `mailboxes` and the `suspicions` on them; `devices` have `hidden`,
+    `schema` is the database's version and `octets` its length; `restored` tells of a backup that was put back and not
+    resumed; `unmeasured`, in messages, is 0 when every size that
+    devices see was counted; `accounts` have their `mailboxes`, which of these each of the
+    `selectors` names, and the `suspicions`; `devices` have `hidden`,
     `receipts` (what was sent whole), how many of these a QUIT `acknowledged`, intents by what they wait for
     (`pending_intents` for their time, `held`, `voting`, `returning`), what they hold back from others, the mailboxes
     they were `shown`, and a `last_session`, None before the first; `totals` sums up. Times are Unix seconds.
@@ -72,16 +80,24 @@ def overview(connection: sqlite3.Connection) -> Row:
         mailboxes = list(db.query(_MAILBOXES))
         names = [row["name"] for row in db.query("SELECT name FROM accounts ORDER BY name")]
         devices = [_device(db, row) for row in list(db.query(_DEVICES))]
-        holding, shown, suspicions = (list(db.query(sql)) for sql in (_HOLDS_BACK, _SHOWN, _SUSPICIONS))
+        holding, shown = list(db.query(_HOLDS_BACK)), list(db.query(_SHOWN))
+        selectors, suspicions = list(db.query(_SELECTORS)), list(db.query(_SUSPICIONS))
+        restored = any(row["restored"] for row in db.query(_RESTORED))
         file, totals = next(iter(db.query(_FILE))), next(iter(db.query(_TOTALS)))
     totals |= {key: _sum(mailboxes, key) for key in ("messages", "unmeasured")}
     totals |= {key: _sum(devices, key) for key in ("hidden", "receipts", "pending_intents")}
     return {
         **file,
+        "restored": restored,
         "unmeasured": totals["unmeasured"],
         "totals": totals,
         "accounts": [
-            {"name": name, "mailboxes": _mailboxes(mailboxes, name), "suspicions": _of("account", name, suspicions)}
+            {
+                "name": name,
+                "mailboxes": _mailboxes(mailboxes, name),
+                "selectors": {row["selector"]: row["mailbox"] for row in selectors if row["account"] == name},
+                "suspicions": _of("account", name, suspicions),
+            }
             for name in names
         ],
         "devices": [_with_others(device, holding, shown) for device in devices],

@@ -22,6 +22,7 @@ async def lived(store: Store) -> None:
     await store.register([FAMILY, AccountId("work")], [FAX, DEN])
     await fill(store, 1, 2, 3)
     await store.apply_listing(ListingChange(JUNK, ONE, listed(1)), namer(JUNK))
+    await store.save_selector(FAMILY, "\\Junk", JUNK.mailbox)
     await store.record_sizes([(place(1), 101), (place(2), 102)])
     promise = replace(plan(FAX, 9.0, [EntrySeq(1)], [EntrySeq(1), EntrySeq(2)]), intents=(trash(EntrySeq(1), 1, 99.0),))
     await store.commit_update(promise)
@@ -54,6 +55,7 @@ def expected() -> dict[str, Any]:
     den = {"hidden": 0, "receipts": 0, "acknowledged": 0, "pending_intents": 0, "last_session": None, **quiet}
     return {
         "schema": VERSION,
+        "restored": False,
         "unmeasured": 2,
         "totals": {
             "entries": 4,
@@ -65,8 +67,8 @@ def expected() -> dict[str, Any]:
             "pending_intents": 1,
         },
         "accounts": [
-            {"name": "family", "mailboxes": [inbox, junk], "suspicions": []},
-            {"name": "work", "mailboxes": [], "suspicions": []},
+            {"name": "family", "mailboxes": [inbox, junk], "selectors": {"\\Junk": "Jünk"}, "suspicions": []},
+            {"name": "work", "mailboxes": [], "selectors": {}, "suspicions": []},
         ],
         "devices": [{"name": "den", **den}, {"name": "fax", **fax}],
     }
@@ -110,11 +112,13 @@ INSERT INTO receipts(device, entry, announced_at, session) VALUES (2, 1, 5, 's2'
 INSERT INTO hides VALUES (2, 1, 6, 'delete', 's2'), (2, 3, 6, 'window', 's2');
 INSERT INTO device_sources VALUES (1, 1, 4.0, NULL), (1, 2, NULL, NULL);
 INSERT INTO suspicions VALUES (1, 50, 40, 90, 0);
+INSERT INTO facts VALUES ('restored', 1);
 """
 
 
 async def test_what_waits_for_the_owner(troubled: Path) -> None:
     facts = read_offline(troubled)
+    assert facts["restored"] is True
     den, fax = facts["devices"]
     waiting = ("pending_intents", "held", "held_since", "voting", "returning")
     assert [fax[key] for key in waiting] == [1, 2, 10.0, 2, 1]
