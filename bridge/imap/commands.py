@@ -134,10 +134,16 @@ def fetch_body(uids: UidSet, offset: int | None = None, length: int | None = Non
     return Command("UID FETCH", (b" ", _set(uids), b" (UID ", item, b")"))
 
 
-def fetch_envelope_facts(uids: UidSet) -> Command:
-    """UID FETCH of what an intent is checked against: size, flags, and `sections["HEADER.FIELDS (MESSAGE-ID)"]`."""
-    items = b" (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
-    return Command("UID FETCH", (b" ", _set(uids), items))
+def fetch_headers(uids: UidSet, fields: Iterable[str]) -> Command:
+    """UID FETCH of header fields alone, which come in `Fetched.sections`; never sets `\\Seen`."""
+    return Command("UID FETCH", (b" ", _set(uids), b" (UID ", _header_fields(fields), b")"))
+
+
+def fetch_facts(uids: UidSet, fields: Iterable[str] = ()) -> Command:
+    """UID FETCH of what an intent is checked against: size, flags, INTERNALDATE, and header fields, if any."""
+    wanted = tuple(fields)
+    header = (b" ", _header_fields(wanted)) if wanted else ()
+    return Command("UID FETCH", (b" ", _set(uids), b" (UID RFC822.SIZE FLAGS INTERNALDATE", *header, b")"))
 
 
 def store(uids: UidSet, sign: Literal["+", "-"], flags: Iterable[str], silent: bool = True) -> Command:
@@ -163,6 +169,11 @@ def search(criteria: Sequence[str | bytes | UidSet], esearch: bool = False) -> C
         parts += (b"" if word == ")" else gap, _criterion(word))
         gap = b"" if word == "(" else b" "
     return Command("UID SEARCH", tuple(parts))
+
+
+def quota_root(mailbox: MailboxArgument) -> Command:
+    """GETQUOTAROOT: answers with a `Quota` for each root of the mailbox (RFC 9208 §4.1.2)."""
+    return Command("GETQUOTAROOT", (b" ", Mailbox(mailbox)))
 
 
 def expunge(uids: UidSet) -> Command:
@@ -209,6 +220,10 @@ def _words(words: Iterable[str]) -> bytes:
     if not text:
         raise UnsendableArgument("A command needs at least one word here.")
     return text.encode("ascii")
+
+
+def _header_fields(fields: Iterable[str]) -> bytes:
+    return b"BODY.PEEK[HEADER.FIELDS (" + _words(fields).lstrip() + b")]"
 
 
 def _flag(flag: str) -> bytes:

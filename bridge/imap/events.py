@@ -182,6 +182,14 @@ class ServerId:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """QUOTA (RFC 9208 §4.2.1). `resources` maps names in capitals to usage and limit; STORAGE's are in 1024 octets."""
+
+    root: str
+    resources: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A response that was read to its end and means nothing here. `name` is its word, in capitals."""
 
@@ -271,6 +279,7 @@ Response = (
     | Namespaces
     | Enabled
     | ServerId
+    | Quota
     | Unknown
     | FetchedRows
     | Fetched

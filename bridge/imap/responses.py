@@ -21,6 +21,7 @@ from bridge.imap.events import (
     MailboxStatus,
     Namespace,
     Namespaces,
+    Quota,
     Response,
     SearchFound,
     ServerId,
@@ -183,6 +184,18 @@ def _server_id(nodes: list[Node], utf8: bool) -> Response:
     return ServerId(fields)
 
 
+def _quota(nodes: list[Node], utf8: bool) -> Response:
+    if len(nodes) != 2:
+        raise _Misshapen
+    items = _list(nodes[1])
+    resources: dict[str, tuple[int, int]] = {}
+    for name, usage, limit in zip(items[::3], items[1::3], items[2::3], strict=False):
+        used, most = number(usage, MAX_U63), number(limit, MAX_U63)
+        if used is not None and most is not None:
+            resources[names.text(_word(name))] = (used, most)
+    return Quota(_string_or_nil(nodes[0]) or "", resources)
+
+
 def _list(node: Node) -> list[Node]:
     if not isinstance(node, list):
         raise _Misshapen
@@ -210,6 +223,7 @@ _TREES: Final[Mapping[bytes, Callable[[list[Node], bool], Response]]] = {
     b"FLAGS": _flags,
     b"NAMESPACE": _namespaces,
     b"ID": _server_id,
+    b"QUOTA": _quota,
 }
 
 TREES: Final = frozenset({*_TREES, b"ESEARCH"})

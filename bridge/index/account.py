@@ -10,7 +10,7 @@ from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import AccountPort, StorePort, Watcher
 from bridge.model.failures import MailboxMissing, StoreError, UpstreamError
 from bridge.model.names import MailboxName, Uid
-from bridge.model.places import Location, MailboxKey, MailboxState
+from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMessage
 from bridge.model.settings import AccountSettings
 from bridge.telemetry import count, get_logger
 
@@ -188,8 +188,12 @@ class IndexedAccount:
             if not places:
                 return
             measured: dict[Uid, int] = {}
+
+            def take(uid: Uid, found: MeasuredMessage, measured: dict[Uid, int] = measured) -> None:
+                measured[uid] = found.octets
+
             try:
-                await self.upstream.measure(mailbox.key, snapshot.uidvalidity, places, measured.__setitem__)
+                await self.upstream.measure(mailbox.key, snapshot.uidvalidity, places, take)
             finally:
                 self._take(mailbox, measured)
             await self._store.record_sizes(

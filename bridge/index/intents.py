@@ -56,7 +56,7 @@ class IntentRunner:
             return
         instant("intent.before")
         try:
-            outcome, note = await account.upstream.carry_out(intent)
+            outcome, note, _ = await account.upstream.carry_out(intent)
         except UpstreamError as failure:
             outcome, note = "later", str(failure)
         instant("intent.after")

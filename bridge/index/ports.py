@@ -5,8 +5,16 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, Uidl, UidValidity
-from bridge.model.places import ListedMessage, ListingChange, Location, MailboxKey, MailboxState, StoredMessage
-from bridge.model.update import Intent, IntentState, SessionRecord, UpdatePlan
+from bridge.model.places import (
+    ListedMessage,
+    ListingChange,
+    Location,
+    MailboxKey,
+    MailboxState,
+    MeasuredMessage,
+    StoredMessage,
+)
+from bridge.model.update import Intent, IntentState, MovedTo, SessionRecord, UpdatePlan
 
 Sink = Callable[[list[ListedMessage]], Awaitable[None]]
 
@@ -47,13 +55,17 @@ class AccountPort(Protocol):
         ...
 
     async def measure(
-        self, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], sink: Callable[[Uid, int], None]
+        self,
+        key: MailboxKey,
+        uidvalidity: UidValidity,
+        uids: Sequence[Uid],
+        sink: Callable[[Uid, MeasuredMessage], None],
     ) -> None:
-        """Count messages' octets after line-end repair, at low priority."""
+        """Count messages' octets after line-end repair, and look for a Subject, at low priority."""
         ...
 
-    async def carry_out(self, intent: Intent) -> tuple[str, str]:
-        """Do what was promised; gives one of done, gone, later, refused, hide-only, and a note for people."""
+    async def carry_out(self, intent: Intent) -> tuple[str, str, MovedTo | None]:
+        """Do what was promised; gives one of done, gone, later, refused, hide-only, a note for people, and whereto."""
         ...
 
 

@@ -1,28 +1,37 @@
 """One account's connections, seen from the other rooms."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
 
 import trio
 
 from bridge.model.names import Uid, UidValidity
-from bridge.model.places import Location, MailboxKey
+from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.model.settings import AccountSettings
-from bridge.model.update import Intent
+from bridge.model.update import BringBack, Intent, MovedTo
+from bridge.telemetry import instant
+from bridge.upstream.acting import Begun
+from bridge.upstream.bringing_back import bring_back
 from bridge.upstream.carrying_out import CarryingOut
+from bridge.upstream.fetching import open_for
+from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.health import AccountHealth
 from bridge.upstream.link import Link
 from bridge.upstream.measuring import Measuring
 from bridge.upstream.names import MailboxNames
-from bridge.upstream.outcome import Outcome
+from bridge.upstream.outcome import Copied, Outcome
 from bridge.upstream.pool import Pool
 from bridge.upstream.probing import probe
 from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbeReport
 from bridge.upstream.request import Request
 from bridge.upstream.signin import Connect, SignIn, connect_upstream
+from bridge.upstream.streaming import stream
 from bridge.upstream.urgency import Urgency
 from bridge.upstream.watcher import Watcher
+
+T = TypeVar("T")
 
 NO_RANGES = "no-ranges"
 """The quirk of servers that render a message anew each time it is fetched."""
@@ -43,7 +52,9 @@ class Account:
         self._names = MailboxNames(settings.name)
         self._pool = Pool(settings, SignIn(settings, timeout, connect))
         self._in_ranges = NO_RANGES not in settings.quirks
-        self._copied: dict[int, str] = {}
+        self._stumbling = Stumbling()
+        self._begun = Begun()
+        self._returning = Begun()
         self._watched = False
 
     async def run(self, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
@@ -73,7 +84,7 @@ class Account:
         try:
             connection = await self._pool.adopt()
             try:
-                yield Watcher(self._pool, connection, self._names, self._settings.poll_interval)
+                yield Watcher(self._pool, connection, self._names, self._settings.poll_interval, self._stumbling)
             finally:
                 self._pool.release(connection)
         finally:
@@ -84,9 +95,15 @@ class Account:
         return ContentReader(self._pool, self._names, location, size, in_ranges=self._in_ranges)
 
     async def measure(
-        self, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], sink: Callable[[Uid, int], None]
+        self,
+        key: MailboxKey,
+        uidvalidity: UidValidity,
+        uids: Sequence[Uid],
+        sink: Callable[[Uid, MeasuredMessage], None],
     ) -> None:
-        """Count messages' octets after line-end repair; readers go first. What the server will not give is left out.
+        """Count messages' octets after line-end repair, and see whether they have a Subject; readers go first.
+
+        What the server will not give is left out.
 
         `sink` is called in the caller's task, for what was counted also when this raises. Raises `MailboxChanged`.
         """
@@ -97,17 +114,64 @@ class Account:
                 self._pool.submit(request)
                 await request.wait()
         finally:
-            for uid, octets in measuring.counted:
-                sink(uid, octets)
+            for uid, counted in measuring.counted:
+                sink(uid, counted)
 
-    async def carry_out(self, intent: Intent) -> Outcome:
-        """Do what was promised, if the message is still the one it was promised for. Cancelled: it may be done."""
-        request = Request(self._settings.name, Urgency.CARRY_OUT, lambda link: self._carry_out(link, intent))
+    async def headers(
+        self, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], sink: Callable[[Uid, bytes], None]
+    ) -> None:
+        """Give `sink` the header fields that messages are known by (`IDENTITY_FIELDS`); readers go first.
+
+        What the server will not give is left out. `sink` is called in the caller's task while more come, so that few
+        are in memory, and for what came also when this raises. Raises `MailboxChanged`.
+        """
+        fetching = HeaderFetching(key.mailbox, uidvalidity, uids, self._stumbling)
+
+        async def job(link: Link, put: Put) -> None:
+            await open_for(link, self._names, Location(key, uidvalidity, fetching.highest))
+            await fetching.stretch(link, put)
+
+        while fetching.left:
+            await stream(self._settings.name, Urgency.MEASURE, self._pool.submit, job, handing(sink))
+
+    async def carry_out(self, intent: Intent, copied: Callable[[MovedTo], Awaitable[None]] | None = None) -> Outcome:
+        """Do what was promised, if the message is still the one it was promised for. Cancelled: it may be done.
+
+        Where the server has no MOVE, `copied` is awaited between COPY and the removal of the original, with where the
+        copy is, so that it is written down: what it raises is passed on. A later call goes on from `intent.copied`.
+        """
+        step = await self._carry_out(intent, None)
+        if isinstance(step, Copied):
+            self._begun.copied[intent.id] = step.moved
+            if copied is not None and step.moved is not None:
+                await copied(step.moved)
+            instant("intent.copied")
+            step = await self._carry_out(intent, step)
+        assert isinstance(step, Outcome), "a copy is made once"
+        if step.settled != "later":
+            self._begun.forget(intent.id)
+        return step
+
+    async def _carry_out(self, intent: Intent, copied: Copied | None) -> Outcome | Copied:
+        async def job(link: Link) -> Outcome | Copied:
+            return await CarryingOut(link, self._names, self._settings, intent, self._begun, copied).run()
+
+        return await self._ask(job)
+
+    async def bring_back(self, what: BringBack) -> Outcome:
+        """Move a message back to where an intent took it from, if it is still the one. Cancelled: it may be back.
+
+        `done` when it is back, with where it is now in `moved`; a copy may have stayed, and then the note says so.
+        """
+        outcome = await self._ask(lambda link: bring_back(link, self._names, self._settings, what, self._returning))
+        if outcome.settled != "later":
+            self._returning.forget(what.intent)
+        return outcome
+
+    async def _ask(self, job: Callable[[Link], Awaitable[T]]) -> T:
+        request = Request(self._settings.name, Urgency.CARRY_OUT, job)
         self._pool.submit(request)
         return await request.wait()
-
-    async def _carry_out(self, link: Link, intent: Intent) -> Outcome:
-        return await CarryingOut(link, self._names, self._settings, intent, self._copied).run()
 
     async def probe(self) -> ProbeReport:
         """Look at the server over a connection of its own, in the caller's task; needs no `run`."""

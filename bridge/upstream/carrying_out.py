@@ -1,160 +1,175 @@
-"""Doing upstream what QUIT promised: the only code of popbridge that changes anything there."""
+"""Doing upstream what QUIT promised."""
 
-from collections.abc import Mapping
+from typing import Final, assert_never
 
-from bridge.imap import Command, UidSet, commands
-from bridge.imap.events import Event, Fetched, Status, Tagged
 from bridge.model.failures import MailboxMissing
 from bridge.model.names import MailboxName
 from bridge.model.settings import AccountSettings
-from bridge.model.update import Intent
-from bridge.upstream.failures import quoted
+from bridge.model.update import Intent, MovedTo
+from bridge.upstream.acting import DELETED, Acting, Begun
+from bridge.upstream.checking import Found, Meant, check
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
-from bridge.upstream.opening import select
-from bridge.upstream.outcome import Outcome
+from bridge.upstream.opening import examine, select
+from bridge.upstream.outcome import Copied, Outcome
 
-NEVER_CODES = frozenset({"NOPERM", "CANNOT", "TRYCREATE", "NONEXISTENT", "ALREADYEXISTS", "READ-ONLY", "EXPIRED"})
-"""Response codes of a NO that another try will not turn into an OK (RFC 5530 §3, RFC 3501 §7.1)."""
-
-HEADER = "HEADER.FIELDS (MESSAGE-ID)"
+GMAIL: Final = "X-GM-EXT-1"
+ARCHIVED: Final = (
+    '; at Gmail this archives it, for it stays in All Mail: the way to delete there is on_delete = "trash"'
+)
 
 
 class CarryingOut:
-    """Carries out one intent over one connection. `copied` remembers, per intent, what was copied but not removed."""
+    """Carries out one intent over one connection, all of it or up to the copy of a move that needs two steps.
+
+    `copied` is that copy, when it was made a moment ago.
+    """
 
     def __init__(
-        self, link: Link, names: MailboxNames, settings: AccountSettings, intent: Intent, copied: dict[int, str]
+        self,
+        link: Link,
+        names: MailboxNames,
+        settings: AccountSettings,
+        intent: Intent,
+        begun: Begun,
+        copied: Copied | None = None,
     ) -> None:
         self._link = link
         self._names = names
         self._settings = settings
         self._intent = intent
+        self._begun = begun
         self._copied = copied
-        self._uids = UidSet.from_uids([intent.location.uid])
         self._mailbox = intent.location.key.mailbox
+        self._acting = Acting(link, names, settings, intent.location.uid)
+        place = intent.location
+        self._meant = Meant(place.uidvalidity, place.uid, intent.size, intent.content, intent.message_id)
 
-    async def run(self) -> Outcome:
-        """Look that the message is the one, in the SELECT that does it, then do it."""
+    async def run(self) -> Outcome | Copied:
+        """Look that the message is the one, in the SELECT that does it, then do it.
+
+        After `Copied`, write the copy down, and go on with it in another run: it removes the original.
+        """
         target = await self._target()
-        if isinstance(target, Outcome):
+        if isinstance(target, Outcome) and target.settled == "later":
             return target
+        copy = await self._copy()
         try:
             selected = await select(self._link, self._names, self._mailbox)
         except MailboxMissing as failure:
             return Outcome("later", str(failure))
-        if selected.uidvalidity != self._intent.location.uidvalidity:
-            return Outcome("refused", f"{self._mailbox} was numbered anew since")
+        found = await check(self._link, selected, self._meant)
+        if isinstance(found, Outcome):
+            return self._not_there(found, copy)
         if not selected.writable:
             return Outcome("refused", f"{self._mailbox} is read-only")
-        return await self._check() or await self._act(target)
+        return await self._leave_no_mark(
+            target if isinstance(target, Outcome) else await self._act(target, copy), found
+        )
+
+    def _not_there(self, outcome: Outcome, copy: Copied | None) -> Outcome:
+        if outcome.settled == "gone" and copy is not None and copy.moved is not None:
+            return Outcome("done", f"moved to {copy.moved.mailbox}", copy.moved)
+        return outcome
+
+    # --- where to
 
     async def _target(self) -> MailboxName | Outcome | None:
-        """Find where the message is to go; None when it stays."""
-        selector = {"archive": self._settings.archive, "trash": "\\Trash"}.get(self._intent.action)
-        if self._intent.action == "expunge" and self._link.can("MOVE") and not self._link.can("UIDPLUS"):
-            selector = None if self._settings.allow_plain_expunge else "\\Trash"
+        """Find where the message is to go; None when it stays, or is to be removed."""
+        selector = self._selector()
         if selector is None:
             return None
         try:
             return await self._names.find(self._link, selector)
         except MailboxMissing as failure:
+            if selector == "\\Archive" and self._link.can(GMAIL):
+                # Gmail has no mailbox of that use: what is archived is in All Mail alone.
+                return await self._find("\\All") or Outcome("later", str(failure))
             return Outcome("hide-only" if self._intent.action == "expunge" else "later", str(failure))
 
-    async def _check(self) -> Outcome | None:
-        found: list[Fetched] = []
+    def _selector(self) -> str | None:
+        match self._intent.action:
+            case "seen" | "flag":
+                return None
+            case "archive":
+                return self._settings.archive
+            case "trash":
+                return "\\Trash"
+            case "expunge":
+                return "\\Trash" if self._acting.can_move and not self._acting.can_remove else None
+            case _:
+                assert_never(self._intent.action)
 
-        def keep(event: Event) -> None:
-            if isinstance(event, Fetched) and event.uid == self._intent.location.uid and event.size is not None:
-                found.append(event)
+    async def _find(self, selector: str) -> MailboxName | None:
+        try:
+            return await self._names.find(self._link, selector)
+        except MailboxMissing:
+            return None
 
-        await self._link.must("tell of a message", commands.fetch_envelope_facts(self._uids), keep)
-        if not found:
-            return Outcome("gone", "the message was no longer there")
-        if found[-1].size != self._intent.size:
-            return Outcome("refused", "the message there has another size than the one that was listed")
-        if self._intent.message_id and message_id(found[-1].sections) != "".join(self._intent.message_id.split()):
-            return Outcome("refused", "the message there has another Message-ID than the one that was listed")
-        return None
+    async def _copy(self) -> Copied | None:
+        """Give the copy that was made of it before, if it is still where it was put."""
+        intent = self._intent
+        if self._copied is not None:
+            return self._copied
+        if intent.id in self._begun.copied and self._begun.copied[intent.id] is None:
+            # The server does not tell where it puts copies; this very process asked it for one.
+            return Copied(None)
+        moved = self._begun.copied.get(intent.id) or intent.copied
+        return Copied(moved) if moved is not None and await self._lies_at(moved) else None
 
-    async def _act(self, target: MailboxName | None) -> Outcome:
-        if target == self._mailbox:
-            return Outcome("done", f"it is in {target} already")
+    async def _lies_at(self, moved: MovedTo) -> bool:
+        try:
+            selected = await examine(self._link, self._names, moved.mailbox)
+        except MailboxMissing:
+            return False
+        meant = Meant.elsewhere(moved, self._intent.size, self._intent.content)
+        return isinstance(await check(self._link, selected, meant), Found)
+
+    # --- doing it
+
+    async def _act(self, target: MailboxName | None, copy: Copied | None) -> Outcome | Copied:
         match self._intent.action:
             case "seen":
-                return await self._flag("\\Seen")
+                return await self._acting.flag("\\Seen")
             case "flag":
-                return await self._flag("\\Flagged")
+                return await self._acting.flag("\\Flagged")
             case "archive" | "trash" | "expunge":
-                return await (self._expunge() if target is None else self._move(target))
+                return await (self._expunge() if target is None else self._move(target, copy))
+            case _:
+                assert_never(self._intent.action)
 
-    async def _flag(self, flag: str) -> Outcome:
-        answer = await self._link.ask(commands.store(self._uids, "+", [flag]))
-        return self._outcome(answer, f"marked {flag}")
-
-    # --- moving
-
-    async def _move(self, target: MailboxName) -> Outcome:
-        where = self._names.spelled(target)
-        if self._link.can("MOVE"):
-            answer, copied = await self._told(commands.move(self._uids, where))
-            return self._outcome(answer, f"moved to {target}{copied}")
-        if not self._can_remove():
+    async def _move(self, target: MailboxName, copy: Copied | None) -> Outcome | Copied:
+        if target == self._mailbox:
+            return Outcome("done", f"it is in {target} already")
+        if copy is not None and self._acting.can_remove:
+            removed = await self._remove()
+            note = f"copied to {target}, and {removed.note}"
+            return Outcome(removed.settled, note, copy.moved if removed.settled == "done" else None)
+        if self._acting.can_move:
+            return await self._acting.move(target)
+        if not self._acting.can_remove:
             return Outcome("hide-only", "the server has neither MOVE nor UIDPLUS, so the message stays where it is")
-        if self._intent.id not in self._copied:
-            answer, copied = await self._told(commands.copy(self._uids, where))
-            if answer.kind != "OK":
-                return self._outcome(answer, "")
-            self._copied[self._intent.id] = f"copied to {target}{copied}"
-        outcome = await self._expunge()
-        if outcome.settled != "done":
-            return Outcome(outcome.settled, f"{self._copied[self._intent.id]}; {outcome.note}")
-        return Outcome("done", f"{self._copied.pop(self._intent.id)}, and removed")
-
-    async def _told(self, command: Command) -> tuple[Tagged, str]:
-        """Send MOVE or COPY; gives where the message is now, as far as the server tells (RFC 4315 §3)."""
-        codes: list[str] = []
-
-        def keep(event: Event) -> None:
-            if isinstance(event, Status | Tagged) and event.code is not None and event.code.copied is not None:
-                new = ",".join(str(uid) for uid in event.code.copied.destination)
-                codes.append(f" as UID {new} of {event.code.copied.uidvalidity}")
-
-        answer = await self._link.ask(command, keep)
-        keep(answer)
-        return answer, codes[-1] if codes else ""
-
-    # --- removing
-
-    def _can_remove(self) -> bool:
-        return self._link.can("UIDPLUS") or self._settings.allow_plain_expunge
+        copied = await self._acting.copy(target)
+        return Copied(copied.moved) if copied.settled == "done" else copied
 
     async def _expunge(self) -> Outcome:
-        """Remove this message and no other; a plain EXPUNGE takes other people's `\\Deleted` mail along."""
-        if not self._can_remove():
-            return Outcome("hide-only", "the server has no UIDPLUS, so nothing can be removed without removing more")
-        marked = await self._link.ask(commands.store(self._uids, "+", ["\\Deleted"]))
-        if marked.kind != "OK":
-            return self._outcome(marked, "")
-        command = commands.expunge(self._uids) if self._link.can("UIDPLUS") else commands.plain_expunge()
-        answer = await self._link.ask(command)
-        if answer.kind != "OK":
-            # Not left marked: the next EXPUNGE of anybody would take it.
-            await self._link.ask(commands.store(self._uids, "-", ["\\Deleted"]))
-        return self._outcome(answer, "removed")
+        removed = await self._remove()
+        archives = removed.settled == "done" and self._link.can(GMAIL) and not await self._is_last_stop()
+        return removed._replace(note=removed.note + ARCHIVED) if archives else removed
 
-    def _outcome(self, answer: Tagged, done: str) -> Outcome:
-        if answer.kind == "OK":
-            return Outcome("done", done)
-        code = answer.code.name if answer.code else ""
-        note = f"the server would not{quoted(answer.text)}"
-        if answer.kind == "BAD" or code in NEVER_CODES:
-            return Outcome("refused", note)
-        return Outcome("later", note)
+    async def _is_last_stop(self) -> bool:
+        """Whether this is a mailbox out of which Gmail does remove for good."""
+        return self._mailbox in {await self._find("\\Trash"), await self._find("\\Junk")}
 
+    async def _remove(self) -> Outcome:
+        self._begun.marked.add(self._intent.id)
+        removed = await self._acting.remove()
+        self._begun.marked.discard(self._intent.id)
+        return removed
 
-def message_id(sections: Mapping[str, bytes]) -> str:
-    """Give the Message-ID out of a header, without the field's name and any blanks; empty when there is none."""
-    header = sections.get(HEADER, b"").decode("utf-8", "replace")
-    name, colon, value = header.partition(":")
-    return "".join(value.split()) if colon and name.strip().lower() == "message-id" else ""
+    async def _leave_no_mark(self, outcome: Outcome | Copied, found: Found) -> Outcome | Copied:
+        """What is hidden only is not left `\\Deleted` by an earlier try: somebody's EXPUNGE would take it."""
+        ours = self._intent.id in self._begun.marked or self._intent.copied is not None
+        if isinstance(outcome, Outcome) and outcome.settled == "hide-only" and ours and DELETED in found.flags:
+            await self._acting.unmark()
+        return outcome

@@ -93,7 +93,7 @@ class Fetching:
                 return
             if wanted.origin and self._facts is None:
                 # Tells whether the message is still there, and as long as before, for ranges in which nothing comes.
-                self._facts = self._link.begin(commands.fetch_envelope_facts(self._uids))
+                self._facts = self._link.begin(commands.fetch_facts(self._uids))
             self._send(wanted, owed=wanted.length or 0)
 
     def _send(self, wanted: Range, owed: int) -> None:

@@ -3,11 +3,12 @@
 from array import array
 from collections.abc import Awaitable, Callable, Iterable
 
-from bridge.imap import UidSet, commands
+from bridge.imap import Command, UidSet, commands
 from bridge.imap.events import Event, Fetched, FetchedRows, SearchFound, Tagged
 from bridge.model.failures import UpstreamBroken
 from bridge.model.names import Uid
 from bridge.model.places import ListedMessage
+from bridge.search import Criteria
 from bridge.upstream.link import Link
 from bridge.upstream.patience import PROGRESS_OCTETS, Patience
 
@@ -19,6 +20,9 @@ LINE_OCTETS = 96
 
 NUMBER_OCTETS = 11
 """What a UID in a SEARCH response has at most, with its blank."""
+
+SEARCHED = 2000
+"""Messages that a server may look through in the time of one command: some read every text from the disk for that."""
 
 Put = Callable[[list[ListedMessage]], Awaitable[None]]
 
@@ -85,17 +89,35 @@ def _rows(event: Event) -> list[ListedMessage]:
 
 async def search_all(link: Link, messages: int) -> UidSet:
     """Give every UID of the open mailbox, in time for an answer as long as `messages` make it, and no longer."""
+    octets = messages * NUMBER_OCTETS
+    # As long as it takes at the slowest pace accepted.
+    return await _search(link, commands.search_all(link.can("ESEARCH")), octets, 1 + octets // PROGRESS_OCTETS)
+
+
+async def search(link: Link, criteria: Criteria, first: Uid, messages: int) -> UidSet:
+    """Give the UIDs from `first` on that fulfil all criteria. A server may have to read all `messages` for that."""
+    if not messages:
+        return UidSet()
+    words = ("UID", f"{first}:*", "(", *criteria, ")")
+    pace = 1 + messages // SEARCHED
+    found = await _search(link, commands.search(words, link.can("ESEARCH")), messages * NUMBER_OCTETS, pace)
+    # `*` is the last message, even where that comes before `first`.
+    return UidSet((max(low, first), high) for low, high in found.ranges() if high >= first)
+
+
+async def _search(link: Link, command: Command, octets: int, pace: int) -> UidSet:
+    """Wait for an answer of so many octets at most, `pace` times as long as for another command.
+
+    It is one line, seen only when whole; meanwhile nothing that comes is progress.
+    """
     found: list[SearchFound] = []
-    esearch = link.can("ESEARCH")
-    tag = link.begin(commands.search_all(esearch), owed=messages * NUMBER_OCTETS)
-    # The answer is one line, seen only when whole: so it has the time that it takes at the slowest pace accepted.
-    pace = 1 + messages * NUMBER_OCTETS // PROGRESS_OCTETS
+    tag = link.begin(command, owed=octets)
     patience = Patience(link.timeout * pace)
     answer = await link.finish(tag, patience, lambda e: found.append(e) if isinstance(e, SearchFound) else None)
     if answer.kind != "OK":
         raise link.refused("search its messages", answer)
     uids = _together(found)
-    if esearch and any(part.count not in (None, len(part.uids)) for part in found):
+    if any(part.count not in (None, len(part.uids)) for part in found):
         raise link.lose(UpstreamBroken(link.account, f"account {link.account}: the server's search does not add up"))
     return uids
 

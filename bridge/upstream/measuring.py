@@ -6,8 +6,8 @@ from bridge.imap import UidSet, commands
 from bridge.imap.events import Tagged
 from bridge.model.failures import UpstreamRefused
 from bridge.model.names import Uid, UidValidity
-from bridge.model.places import Location, MailboxKey
-from bridge.octets import CrlfRepair
+from bridge.model.places import Location, MailboxKey, MeasuredMessage
+from bridge.octets import CrlfRepair, HeaderScan
 from bridge.upstream.bodies import BodySorter, Piece
 from bridge.upstream.fetching import open_for
 from bridge.upstream.link import Link
@@ -30,7 +30,7 @@ class Measuring:
     def __init__(
         self, names: MailboxNames, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], *, in_ranges: bool
     ) -> None:
-        self.counted: list[tuple[Uid, int]] = []
+        self.counted: list[tuple[Uid, MeasuredMessage]] = []
         self.left = list(dict.fromkeys(uids))
         self._names = names
         self._key = key
@@ -99,6 +99,7 @@ class _Count:
         self.broken = False
         self.more = False
         self._repair = CrlfRepair()
+        self._header = HeaderScan()
         self._offset = 0
         self._length: int | None = None
         self._ended = False
@@ -114,7 +115,9 @@ class _Count:
         self.begun = True
         self.broken = self.broken or piece.missing or (self._length is not None and piece.size > self._length)
         self.seen += len(piece.data)
-        self._repair.feed(piece.data)
+        repaired = self._repair.feed(piece.data)
+        if not self._header.done:
+            self._header.feed(repaired)
         self._ended = piece.ends
         return True
 
@@ -125,7 +128,7 @@ class _Count:
         # Nothing at all where there must be something more: the message went away meanwhile.
         self.broken = self.broken or (not self._ended)
 
-    def finish(self) -> int:
-        """Give the count after line-end repair."""
+    def finish(self) -> MeasuredMessage:
+        """Give what was counted, after line-end repair."""
         self._repair.finish()
-        return self._repair.octets
+        return MeasuredMessage(self._repair.octets, self._header.subject)

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from bridge.model.update import MovedTo
+
 Settled = Literal["done", "gone", "later", "refused", "hide-only"]
 """`done`: the server did it. `gone`: the message was not there any more. `later`: worth another try.
 `refused`: what is there is not what the device deleted, or the server will not, ever. `hide-only`: this server has no
@@ -10,7 +12,17 @@ safe way to do it, so the message stays upstream, and nothing of ours is left on
 
 
 class Outcome(NamedTuple):
-    """How carrying out an intent ended, and a note for people, without secrets."""
+    """How carrying out an intent ended, and a note for people, without secrets.
+
+    `moved` is where the message is now, if it was moved and the server told where to (COPYUID).
+    """
 
     settled: Settled
     note: str
+    moved: MovedTo | None = None
+
+
+class Copied(NamedTuple):
+    """Half of a move: the message was copied, and its original is still there. `moved` as in `Outcome`."""
+
+    moved: MovedTo | None

@@ -1,7 +1,7 @@
 """The connection that lists and watches."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import trio
 
@@ -10,15 +10,19 @@ from bridge.imap.events import MailboxStatus
 from bridge.model.failures import MailboxMissing, UpstreamRefused
 from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
 from bridge.model.places import ListedMessage, MailboxState
+from bridge.search import SearchMistake, parse
 from bridge.upstream.connection import Connection
+from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.idling import Idler
 from bridge.upstream.link import Link
-from bridge.upstream.listing import list_messages, search_all
+from bridge.upstream.listing import list_messages, search, search_all
 from bridge.upstream.names import INBOX, MailboxNames
 from bridge.upstream.opening import check_numbering, ensure_open, examine
 from bridge.upstream.pool import Pool
+from bridge.upstream.quota import quota
 from bridge.upstream.request import Request
 from bridge.upstream.selected import Selected
+from bridge.upstream.streaming import stream
 from bridge.upstream.urgency import Urgency
 
 T = TypeVar("T")
@@ -35,10 +39,18 @@ class Watcher:
     connection is gone: leave the `async with` and open another. A cancelled call may have ended the connection too.
     """
 
-    def __init__(self, pool: Pool, connection: Connection, names: MailboxNames, poll_interval: float) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        connection: Connection,
+        names: MailboxNames,
+        poll_interval: float,
+        stumbling: Stumbling,
+    ) -> None:
         self._pool = pool
         self._connection = connection
         self._names = names
+        self._stumbling = stumbling
         self._idler = Idler(poll_interval)
         self._mailbox = INBOX
         self._state: MailboxState | None = None
@@ -121,29 +133,52 @@ class Watcher:
         Returns after the server's tagged OK: only then is a message that did not come not there. Raises
         `MailboxChanged` when the mailbox was renumbered since `examine`. What `sink` raises is passed on.
         """
-        send, receive = trio.open_memory_channel[list[ListedMessage]](1)
 
-        async def put(batch: list[ListedMessage]) -> None:
-            try:
-                await send.send(batch)
-            except trio.BrokenResourceError:
-                return  # nobody listens any more; what is left is read only to keep the connection
-
-        async def job(link: Link) -> None:
+        async def job(link: Link, put: Sink) -> None:
             selected = await self._open(link)
             if selected.exists:
                 await list_messages(link, first, selected.exists, put)
 
-        request = Request(self._pool.account, Urgency.WATCH, job, send.close)
-        self._pool.submit_to(self._connection, request)
+        await stream(self._pool.account, Urgency.WATCH, self._submit, job, sink)
+
+    async def headers(self, uids: Sequence[Uid], sink: Callable[[Uid, bytes], None]) -> None:
+        """Give `sink` the header fields that messages of the examined mailbox are known by (`IDENTITY_FIELDS`).
+
+        What the server will not give is left out. `sink` is called while more come, so that few are in memory. Raises
+        `MailboxChanged` as `list_messages` does.
+        """
+        mailbox, uidvalidity = self._mailbox, self._state.uidvalidity if self._state else UidValidity(0)
+        fetching = HeaderFetching(mailbox, uidvalidity, uids, self._stumbling)
+
+        async def job(link: Link, put: Put) -> None:
+            await self._open(link)
+            await fetching.stretch(link, put)
+
+        while fetching.left:
+            await stream(self._pool.account, Urgency.WATCH, self._submit, job, handing(sink))
+
+    async def search(self, key: str, first: Uid) -> UidSet:
+        """Give the UIDs from `first` on in the examined mailbox that a search key finds, as `bridge.search` reads it.
+
+        Raises `UpstreamRefused` when the server will not search so, or the key is none; `MailboxChanged` as
+        `list_messages` does.
+        """
+        return await self._ask(lambda link: self._search_for(link, key, first))
+
+    async def _search_for(self, link: Link, key: str, first: Uid) -> UidSet:
         try:
-            with receive:
-                async for batch in receive:
-                    await sink(batch)
-        finally:
-            if not request.settled:
-                request.abandon()
-        await request.wait()
+            criteria = parse(key)
+        except SearchMistake as mistake:
+            sentence = f"account {link.account}: the search key {mistake}"
+            raise UpstreamRefused(link.account, sentence) from mistake
+        return await search(link, criteria, first, (await self._open(link)).exists)
+
+    async def quota(self) -> tuple[int, int] | None:
+        """Give how many octets the account holds, and how many it may hold; None where the server does not tell.
+
+        Where INBOX counts against several limits, the one that will be reached first.
+        """
+        return await self._ask(quota)
 
     async def all_uids(self) -> UidSet:
         """Give every UID of the examined mailbox. Raises `MailboxChanged` as `list_messages` does."""
@@ -193,5 +228,8 @@ class Watcher:
 
     async def _ask(self, job: Callable[[Link], Awaitable[T]], urgency: Urgency = Urgency.WATCH) -> T:
         request = Request(self._pool.account, urgency, job)
-        self._pool.submit_to(self._connection, request)
+        self._submit(request)
         return await request.wait()
+
+    def _submit(self, request: Request[Any]) -> None:
+        self._pool.submit_to(self._connection, request)

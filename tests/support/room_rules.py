@@ -29,7 +29,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "config": "model search",
         "store": "model telemetry",
         "net": "model telemetry",
-        "upstream": "model imap identity octets net telemetry",
+        "upstream": "model imap identity search octets net telemetry",
         "index": "model maildrop identity octets adapt telemetry",
         "session": "model pop3 maildrop adapt octets net telemetry",
         "telemetry": "model",
