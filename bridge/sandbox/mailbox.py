@@ -86,6 +86,30 @@ class SandboxMailbox:
         self._next_modseq()
         self._tell()
 
+    def copy_to(self, target: "SandboxMailbox", *uids: int) -> list[Uid]:
+        """Copy messages, as another mail program would; gives the copies' UIDs."""
+        return target.restore([self._messages[uid] for uid in uids])
+
+    def move_to(self, target: "SandboxMailbox", *uids: int) -> list[Uid]:
+        """Move messages, as another mail program would; gives their new UIDs."""
+        moved = self.copy_to(target, *uids)
+        self.expunge(*uids)
+        return moved
+
+    def empty(self) -> list[SandboxMessage]:
+        """Take all messages away at once; gives them, for `restore`."""
+        taken = list(self)
+        self.expunge(*self.uids())
+        return taken
+
+    def restore(self, messages: Iterable[SandboxMessage]) -> list[Uid]:
+        """Append messages as from a backup: flags, dates and EMAILIDs as they were, UIDs new. Gives these."""
+        uids: list[Uid] = []
+        for old in messages:
+            uids.append(self.deliver(old.octets, old.date, old.flags, old.emailid))
+            self._messages[uids[-1]].announced = old.announced
+        return uids
+
     def set_flags(self, uid: int, flags: Iterable[str]) -> None:
         """Replace the flags of one message."""
         message = self._messages[uid]
@@ -114,7 +138,7 @@ class SandboxMailbox:
         self.uidnext = 1
         for message in old:
             message.gone = True
-            self.deliver(message.octets, message.date, message.flags, message.emailid)
+        self.restore(old)
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Have `changed` called after each change, until `unwatch`."""

@@ -32,6 +32,8 @@ async def carry_out(session: Session, name: str, arguments: Arguments) -> Reply:
             arguments.end()
             session.wire.put(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
             return Reply()
+        case "GETQUOTAROOT":
+            return _quota_root(session, arguments)
         case "ENABLE":
             return _enable(session, arguments)
         case _:
@@ -163,6 +165,20 @@ def _status_item(session: Session, mailbox: SandboxMailbox, item: str) -> int | 
             return f"({_object_id(mailbox)})"
         case _:
             raise BadCommand(f"STATUS knows no {item}")
+
+
+def _quota_root(session: Session, arguments: Arguments) -> Reply:
+    """One root for all of the user's mailboxes, if there is a limit (RFC 9208 §4.1.2)."""
+    session.need("QUOTA")
+    assert session.user is not None
+    mailbox = session.mailbox(arguments.mailbox())
+    arguments.end()
+    limit = session.user.quota
+    session.wire.put(b"* QUOTAROOT " + names.to_wire(mailbox.name) + (b"" if limit is None else b' ""') + b"\r\n")
+    if limit is not None:
+        used = sum(message.size for each in session.user.mailboxes.values() for message in each)
+        session.wire.put(b'* QUOTA "" (STORAGE %d %d)\r\n' % (-(-used // 1024), limit // 1024))
+    return Reply()
 
 
 def _append(session: Session, arguments: Arguments) -> Reply:

@@ -132,7 +132,7 @@ def _copy_to(session: Session, arguments: Arguments, *, by_uid: bool) -> tuple[l
 
 
 def _deliver_all(session: Session, chosen: list[SandboxMessage], target: SandboxMailbox) -> str:
-    new = [target.deliver(m.octets, m.date, m.flags, m.emailid) for m in chosen]
+    new = target.restore(chosen)
     if not new or not session.can("UIDPLUS"):
         return ""
     return f"COPYUID {target.uidvalidity} {compact(m.uid for m in chosen)} {compact(new)}"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bridge.sandbox.criteria import Criterion, by_date, by_header, by_keyword, by_text
 from bridge.sandbox.mailbox import SandboxMessage
-from bridge.sandbox.sections import fields_of, header_of
 from bridge.sandbox.session import Refused, Reply, Session
 from bridge.sandbox.sets import compact, parse_set
 from bridge.sandbox.syntax import Arguments, Atom, BadCommand
@@ -64,9 +64,18 @@ class _Keys:
                 chosen = set(self.view.choose(arguments.numbers(), by_uid=True))
                 return lambda at, _: at in chosen
             case "HEADER":
-                return _header(arguments.string(), arguments.string())
+                return _of(by_header(arguments.string(), arguments.string()))
             case "FROM" | "TO" | "CC" | "BCC" | "SUBJECT":
-                return _header(word.encode(), arguments.string())
+                return _of(by_header(word.encode(), arguments.string()))
+            case "BODY" | "TEXT":
+                return _of(by_text(arguments.string(), header=word == "TEXT"))
+            case "KEYWORD" | "UNKEYWORD":
+                return _of(by_keyword(arguments.atom(), wanted=word == "KEYWORD"))
+            case "BEFORE" | "ON" | "SINCE" | "SENTBEFORE" | "SENTON" | "SENTSINCE":
+                return _of(by_date(word, arguments.string().decode("latin-1")))
+            case "NEW" | "RECENT" | "OLD":
+                # No message is recent: the sandbox does not keep who saw it first.
+                return lambda *_: word == "OLD"
             case "LARGER" | "SMALLER":
                 size, sign = arguments.number(), 1 if word == "LARGER" else -1
                 return lambda _, message: sign * (message.size - size) > 0
@@ -81,14 +90,8 @@ class _Keys:
         return lambda at, _: at in chosen
 
 
-def _header(name: bytes, wanted: bytes) -> Test:
-    field, text = name.upper(), wanted.upper()
-
-    def holds(_: int, message: SandboxMessage) -> bool:
-        fields = fields_of(header_of(message.octets))
-        return any(n == field and text in octets.partition(b":")[2].upper() for n, octets in fields)
-
-    return holds
+def _of(holds: Criterion) -> Test:
+    return lambda _, message: holds(message)
 
 
 async def search(session: Session, arguments: Arguments, *, by_uid: bool) -> Reply:

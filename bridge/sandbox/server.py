@@ -12,7 +12,7 @@ from bridge.model.settings import ListenerSettings, TlsMode
 from bridge.net import Listener, NetError, Stream, open_listeners
 from bridge.sandbox.connection import converse, start_implicit_tls
 from bridge.sandbox.faults import FaultScript, Moment
-from bridge.sandbox.mailbox import FIRST_UIDVALIDITY, SandboxMailbox
+from bridge.sandbox.mailbox import FIRST_UIDVALIDITY, SandboxMailbox, SandboxMessage
 from bridge.sandbox.session import Session
 from bridge.sandbox.wire import ConnectionOver, Wire
 
@@ -22,7 +22,10 @@ ALL_CAPABILITIES = frozenset(
         *("IDLE", "MOVE", "UIDPLUS", "UNSELECT", "ESEARCH", "SPECIAL-USE", "STATUS=SIZE"),
     }
 )
-"""What the server can do. `SandboxServer.capabilities` may hold fewer, and more that only are announced."""
+"""What the server can do, but QUOTA and X-GM-EXT-1, which it can do as well where it has them in `capabilities`.
+
+`SandboxServer.capabilities` may hold fewer, and more that only are announced.
+"""
 
 MAX_CONNECTIONS = 100
 
@@ -32,11 +35,12 @@ HISTORY = 10_000
 
 @dataclass(eq=False, slots=True)
 class SandboxUser:
-    """One user: `mailboxes` by name in Unicode; INBOX is always there."""
+    """One user: `mailboxes` by name in Unicode; INBOX is always there. `quota` is in octets, None for no limit."""
 
     name: str
     password: str
     mailboxes: dict[str, SandboxMailbox] = field(default_factory=dict)
+    quota: int | None = None
     _created: int = 0
 
     def __post_init__(self) -> None:
@@ -45,11 +49,13 @@ class SandboxUser:
     def create(self, name: str, special_use: str = "") -> SandboxMailbox:
         """Add an empty mailbox and give it; one that exists is given as it is. `special_use` like `\\Trash`."""
         if name not in self.mailboxes:
-            # Counted, so that one that is created again is numbered anew (RFC 3501 §6.3.3).
-            uidvalidity = UidValidity(FIRST_UIDVALIDITY + self._created)
-            self.mailboxes[name] = SandboxMailbox(name, uidvalidity, special_use)
-            self._created += 1
+            self.mailboxes[name] = SandboxMailbox(name, self.next_uidvalidity(), special_use)
         return self.mailboxes[name]
+
+    def next_uidvalidity(self) -> UidValidity:
+        """Give one that no mailbox had: one that is created again is numbered anew (RFC 3501 §6.3.3)."""
+        self._created += 1
+        return UidValidity(FIRST_UIDVALIDITY + self._created - 1)
 
 
 class SandboxServer:
@@ -93,6 +99,52 @@ class SandboxServer:
     def deliver(self, user: str, octets: bytes, mailbox: str = "INBOX", date: int | None = None) -> Uid:
         """Append a message, waking whoever idles there, and give its UID. `date` is INTERNALDATE in Unix seconds."""
         return self.mailbox(user, mailbox).deliver(octets, date)
+
+    # --- what other mail programs and their admins do
+
+    def move(self, user: str, mailbox: str, target: str, *uids: int) -> list[Uid]:
+        """Move messages to another mailbox of the user; gives their new UIDs."""
+        return self.mailbox(user, mailbox).move_to(self.mailbox(user, target), *uids)
+
+    def copy(self, user: str, mailbox: str, target: str, *uids: int) -> list[Uid]:
+        """Copy messages to another mailbox of the user; gives the copies' UIDs."""
+        return self.mailbox(user, mailbox).copy_to(self.mailbox(user, target), *uids)
+
+    def expunge(self, user: str, mailbox: str, *uids: int) -> None:
+        """Remove messages for good."""
+        self.mailbox(user, mailbox).expunge(*uids)
+
+    def empty(self, user: str, mailbox: str = "INBOX") -> list[SandboxMessage]:
+        """Remove all messages at once; gives them, for `restore`."""
+        return self.mailbox(user, mailbox).empty()
+
+    def restore(self, user: str, messages: Iterable[SandboxMessage], mailbox: str = "INBOX") -> list[Uid]:
+        """Put messages back as from a backup, under new UIDs, which are given."""
+        return self.mailbox(user, mailbox).restore(messages)
+
+    def renumber(self, user: str, mailbox: str = "INBOX") -> list[Uid]:
+        """Give the mailbox another UIDVALIDITY and its messages new UIDs from 1, in their order; gives these.
+
+        Connections that have it selected keep what they saw until they select it again.
+        """
+        found = self.mailbox(user, mailbox)
+        found.change_uidvalidity(self.users[user].next_uidvalidity())
+        return found.uids()
+
+    def remove(self, user: str, mailbox: str) -> list[SandboxMessage]:
+        """Remove the mailbox; gives what was in it. Connections that have it selected are told that this went."""
+        taken = self.mailbox(user, mailbox).empty()
+        del self.users[user].mailboxes[mailbox]
+        return taken
+
+    def recreate(self, user: str, mailbox: str) -> list[SandboxMessage]:
+        """Remove the mailbox and create it again, empty, under another UIDVALIDITY; gives what was in it."""
+        use = self.mailbox(user, mailbox).special_use
+        taken = self.remove(user, mailbox)
+        self.users[user].create(mailbox, use)
+        return taken
+
+    # --- what happened
 
     def commands(self, name: str = "") -> list[Moment]:
         """Give the commands asked so far, all or those called `name` ("UID FETCH")."""
