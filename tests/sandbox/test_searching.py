@@ -6,8 +6,7 @@ from bridge.sandbox import SandboxServer
 from tests.sandbox.support import connected, with_anna
 
 LETTERS = [
-    b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nFrom: anna@example.org\r\nDate: Sun, 1 Feb 2026 23:30 +0100\r\n"
-    b"\r\nHello\r\n",
+    b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nFrom: anna@example.org\r\nDate: 1 Feb 2026 23:30 +0100\r\n\r\nHello\r\n",
     "Subject: Grüße roh\r\nTo: ben@example.org\r\n\r\nnaïve\r\n".encode(),
     b"Subject: plain\r\nDate: Mon, 99 Foo\r\n\r\nhello again\r\n",
     b"Subject: =?x-unknown?q?=FF?= =?utf-8?b?!!?=\r\n\r\n",

@@ -64,3 +64,10 @@ async def alone() -> AsyncIterator[Bed]:
     """Give a sandbox, for what the other servers cannot be made to do."""
     async with serving(SandboxServer()) as made:
         yield made
+
+
+@pytest.fixture
+async def lone_account(alone: Bed) -> AsyncIterator[Account]:
+    """Give the account of `alone`, running."""
+    async with running(alone.settings()) as made:
+        yield made
