@@ -5,7 +5,7 @@ from typing import Any
 
 import trio
 
-from bridge.model.settings import DeviceSettings, Settings
+from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 
 VERSION = 1
 """Of the JSON that commands print: keys are only ever added."""
@@ -36,11 +36,10 @@ def running(settings: Settings) -> dict[str, Any] | None:
 
 def offline(settings: Settings) -> dict[str, Any]:
     """Give the same from the database. Raises `StoreError`."""
+    from bridge.serve.waiting import only_remembered
     from bridge.store import read_offline
 
     stored = read_offline(settings.server.state_dir)
-    devices = {device["name"]: device for device in stored["devices"]}
-    accounts = {account["name"]: account for account in stored["accounts"]}
     return {
         "version": VERSION,
         "running": False,
@@ -48,30 +47,41 @@ def offline(settings: Settings) -> dict[str, Any]:
         "unmeasured": stored["unmeasured"],
         "sessions": 0,
         "listeners": [],
-        "accounts": [
-            {
-                "name": account.name,
-                "state": None,
-                "note": "",
-                "mailboxes": accounts.get(account.id, {}).get("mailboxes", []),
-            }
-            for account in settings.accounts.values()
-        ],
-        "devices": [_device(device, devices.get(device.id, {}), settings) for device in settings.devices.values()],
+        "accounts": [_account(account, settings, stored) for account in settings.accounts.values()],
+        "devices": [_device(device, settings, stored) for device in settings.devices.values()],
         "counters": {},
+        "restored": stored["restored"],
+        "remembered": only_remembered(settings, stored),
     }
 
 
-def _device(device: DeviceSettings, stored: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """The store knows devices by their lasting name, people by the name of their table."""
+def _account(account: AccountSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The store knows accounts by their lasting name, people by the name of their table."""
+    from bridge.serve.waiting import account_waiting
+
+    known: Mapping[str, Any] = next((one for one in stored["accounts"] if one["name"] == account.id), {})
+    return {
+        "name": account.name,
+        "state": None,
+        "note": "",
+        "mailboxes": known.get("mailboxes", []),
+        **account_waiting(account, settings, known, None),
+    }
+
+
+def _device(device: DeviceSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
+    from bridge.serve.waiting import device_waiting
+
+    known: Mapping[str, Any] = next((one for one in stored["devices"] if one["name"] == device.id), {})
     return {
         "name": device.name,
         "login": device.login,
         "sources": [f"{settings.accounts[source.account].name}/{source.mailbox}" for source in device.sources],
         "messages": None,
         "octets": None,
-        "hidden": stored.get("hidden", 0),
-        "pending_intents": stored.get("pending_intents", 0),
-        "last_session": stored.get("last_session"),
+        "hidden": known.get("hidden", 0),
+        "pending_intents": known.get("pending_intents", 0),
+        "last_session": known.get("last_session"),
         "in_session": False,
+        **device_waiting(device, settings, known, stored["accounts"]),
     }

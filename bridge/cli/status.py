@@ -20,7 +20,7 @@ PAUSE = 2.0
 @click.option("--watch", is_flag=True, help="Look again every 2 seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(watch: bool, as_json: bool) -> None:
-    """Show the listeners, accounts, devices and counters of the running bridge.
+    """Show what waits for you, and the listeners, accounts, devices and counters of the running bridge.
 
     Where none runs, its database answers.
     """
@@ -49,10 +49,12 @@ def _watch(loaded: Settings) -> None:
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
-    """Give everything as tables, each below an empty line."""
+    """Give everything, each part below an empty line: what waits for the owner, then tables."""
+    from bridge.cli.attention import attention
     from bridge.cli.tables import table
 
     sections = (
+        [f"! {sentence}" for sentence in attention(found)],
         table(("listener", "tls"), [(listener["address"], listener["tls"]) for listener in found["listeners"]]),
         accounts.lines(found["accounts"]),
         devices.lines(found["devices"]),

@@ -72,3 +72,8 @@ def size(octets: object) -> str:
             break
         number, unit = number / 1000, larger
     return f"{number:.0f} {unit}" if unit == "octets" or number >= 100 else f"{number:.1f} {unit}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Write a number of things: `1 message`, `2 messages`; `many` where an s at the end does not do."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

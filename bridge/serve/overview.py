@@ -8,6 +8,7 @@ from bridge.model.failures import NotListedYet
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 from bridge.net import Listener
 from bridge.serve.accounts import RunningAccounts
+from bridge.serve.waiting import account_waiting, device_waiting, only_remembered
 from bridge.session import Gate, Leases
 from bridge.store import Store
 from bridge.telemetry import counters
@@ -27,16 +28,30 @@ class Overview:
 
     async def show(self, settings: Settings, listeners: Sequence[Listener], since: float) -> dict[str, Any]:
         """Give it as `status --json` has it, without `version` and `running`. Waits for the database."""
-        stored = {device["name"]: device for device in (await self._store.overview())["devices"]}
-        accounts = [self._account(account) for account in settings.accounts.values()]
+        stored = await self._store.overview()
+        by_account = {account["name"]: account for account in stored["accounts"]}
+        by_device = {device["name"]: device for device in stored["devices"]}
+        accounts = [
+            {**self._account(one), **account_waiting(one, settings, by_account.get(one.id, {}), None)}
+            for one in settings.accounts.values()
+        ]
+        devices = [
+            {
+                **self._device(one, settings, by_device.get(one.id, {})),
+                **device_waiting(one, settings, by_device.get(one.id, {}), stored["accounts"]),
+            }
+            for one in settings.devices.values()
+        ]
         return {
             "since": since,
             "unmeasured": sum(mailbox["unmeasured"] for account in accounts for mailbox in account["mailboxes"]),
             "sessions": self._gate.inside,
             "listeners": [{"address": one.address, "tls": one.settings.tls} for one in listeners],
             "accounts": accounts,
-            "devices": [self._device(one, settings, stored.get(one.id, {})) for one in settings.devices.values()],
+            "devices": devices,
             "counters": counters(),
+            "restored": stored["restored"],
+            "remembered": only_remembered(settings, stored),
         }
 
     def _account(self, account: AccountSettings) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""What `status` says in sentences: what waits for the owner, and the command that settles it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bridge.cli.tables import count, moment
+from bridge.config.problems import printable
+
+Facts = Mapping[str, Any]
+
+NEARLY_FULL = 0.9
+"""Of an account's quota: from here on it is named, when what its devices delete only hides."""
+
+
+def attention(found: Facts) -> list[str]:
+    """Give a sentence for everything that waits for the owner. Of an older bridge's facts, what it does not tell is
+    passed over.
+    """
+    return [*_whole(found), *_accounts(found["accounts"]), *_devices(found["devices"]), *_forgettable(found)]
+
+
+def _whole(found: Facts) -> Iterator[str]:
+    if found.get("restored"):
+        yield (
+            "this database was put back from a backup: nothing is done upstream until `popbridge resume`; look first"
+            " what is pending"
+        )
+
+
+def _accounts(accounts: Sequence[Facts]) -> Iterator[str]:
+    for account in accounts:
+        name = printable(account["name"])
+        yield from (_suspicion(name, one) for one in account.get("suspicions", ()))
+        if account.get("only_hiding") and (quota := account.get("quota")) and _full(quota) >= NEARLY_FULL:
+            devices = _names(account["only_hiding"])
+            yield (
+                f"account {name}: {_full(quota):.0%} of its quota is used, and nothing that {devices} deletes is ever"
+                " removed there (`on_delete`)"
+            )
+
+
+def _suspicion(account: str, one: Facts) -> str:
+    which = f"{one['missing']} of {one['known']} messages of {printable(one['mailbox'])}"
+    missing = f"account {account}: {which} are missing since {moment(one['since'])}"
+    if one["accepted"]:
+        return f"{missing}; that they are gone is believed at the next look"
+    return (
+        f"{missing}, and still listed: believed to be gone at {moment(one['believed_at'])}, or now by"
+        f" `popbridge account accept {account}`"
+    )
+
+
+def _full(quota: Facts) -> float:
+    return float(quota["used"] / quota["limit"]) if quota["limit"] else 1.0
+
+
+def _names(names: Sequence[str]) -> str:
+    return printable(", ".join(names))
+
+
+def _devices(devices: Sequence[Facts]) -> Iterator[str]:
+    for device in devices:
+        name = printable(device["name"])
+        # Before its first session it was shown nothing, and that is no news.
+        if device.get("never_shown") and device["last_session"]:
+            yield f"device {name}: it was never shown {_names(device['never_shown'])}, which is not listed yet"
+        if device.get("held"):
+            yield (
+                f"device {name}: {count(device['held'], 'deletion is', 'deletions are')} held back since"
+                f" {moment(device['held_since'])} (`max_deletes`): `popbridge device confirm {name}` has them done,"
+                f" `popbridge device undo {name}` takes them back, and {moment(device['held_until'])} lets them lapse"
+            )
+        if (holds := device.get("holds_back")) and holds["messages"]:
+            messages = count(holds["messages"], "message")
+            yield (
+                f"device {name}: it holds back the deletion of {messages} since {moment(holds['since'])}, which it was"
+                f' shown and has not deleted (`delete_when = "all"`): `popbridge device forget {name}` takes away its'
+                " say"
+            )
+        if device.get("returning"):
+            messages = count(device["returning"], "message is", "messages are")
+            yield f"device {name}: {messages} still to be moved back upstream"
+
+
+def _forgettable(found: Facts) -> Iterator[str]:
+    remembered = found.get("remembered", {"accounts": [], "devices": []})
+    for account in remembered["accounts"]:
+        name = printable(account["name"])
+        messages = count(account["messages"], "message of it is", "messages of it are")
+        yield (
+            f"account {name}: it is not in the configuration any more, and {messages} remembered:"
+            f" `popbridge account forget {name}`"
+        )
+    for device in remembered["devices"]:
+        name = printable(device["name"])
+        number = device["pending_intents"] + device["held"] + device["voting"]
+        wait = count(number, "deletion of it waits", "deletions of it wait")
+        yield (
+            f"device {name}: it is not in the configuration any more, and {wait} to be done: `popbridge device forget"
+            f" {name}` drops those that somebody has yet to agree to"
+        )

@@ -1,0 +1,85 @@
+"""What waits for the owner, as `status --json` has it: the same from the daemon and from the database alone."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bridge.model.names import AccountId
+from bridge.model.settings import AccountSettings, DeviceSettings, Settings
+
+Facts = dict[str, Any]
+Stored = Mapping[str, Any]
+"""A row of what `Store.overview` gives, or an empty one for what it does not know yet."""
+
+BELIEVED_AFTER = 3600.0
+"""Seconds after which messages that went all at once are believed to be gone."""
+
+HELD_SECONDS = 30 * 86400.0
+"""Seconds after which deletions that were held and never confirmed only hide."""
+
+
+KEEPING = frozenset({"hide", "seen", "flag"})
+"""What `on_delete` may be without anything ever leaving the account by it."""
+
+
+def account_waiting(
+    account: AccountSettings, settings: Settings, stored: Stored, quota: tuple[int, int] | None
+) -> Facts:
+    """Give an account's `suspicions`, its `quota` in octets where its server told it, and as `only_hiding` the names of
+    its devices when none of them ever removes anything there.
+    """
+    readers = [one for one in settings.devices.values() if any(s.account == account.id for s in one.sources)]
+    hiding = all(one.on_delete in KEEPING for one in readers)
+    return {
+        "suspicions": [_suspicion(one) for one in stored.get("suspicions", ())],
+        "quota": None if quota is None else {"used": quota[0], "limit": quota[1]},
+        "only_hiding": [one.name for one in readers] if hiding else [],
+    }
+
+
+def _suspicion(stored: Stored) -> Facts:
+    accepted = bool(stored["accepted"])
+    told = {key: stored[key] for key in ("mailbox", "since", "missing", "known")}
+    return {**told, "accepted": accepted, "believed_at": None if accepted else stored["since"] + BELIEVED_AFTER}
+
+
+def device_waiting(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Iterable[Stored]) -> Facts:
+    """Give what a device waits for or holds back, and the sources that it was never shown."""
+    since = stored.get("held_since")
+    return {
+        "held": stored.get("held", 0),
+        "held_since": since,
+        "held_until": None if since is None else since + HELD_SECONDS,
+        "voting": stored.get("voting", 0),
+        "returning": stored.get("returning", 0),
+        "holds_back": stored.get("holds_back", {"messages": 0, "since": None}),
+        "never_shown": _never_shown(device, settings, stored, accounts),
+    }
+
+
+def _never_shown(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Iterable[Stored]) -> list[str]:
+    selectors = {account["name"]: account.get("selectors", {}) for account in accounts}
+    shown = {(one["account"], one["mailbox"]) for one in stored.get("shown", ())}
+    return [
+        f"{settings.accounts[source.account].name}/{source.mailbox}"
+        for source in device.sources
+        if (source.account, selectors.get(source.account, {}).get(source.mailbox)) not in shown
+    ]
+
+
+def only_remembered(settings: Settings, stored: Stored) -> Facts:
+    """Give the accounts and devices that are in the database and not in the configuration, where it matters: those
+    with messages, and those with something to be done or held back.
+    """
+    accounts = [
+        {"name": account["name"], "messages": messages}
+        for account in stored["accounts"]
+        if AccountId(account["name"]) not in settings.accounts
+        and (messages := sum(mailbox["messages"] for mailbox in account["mailboxes"]))
+    ]
+    keys = ("pending_intents", "held", "voting")
+    devices = [
+        {"name": device["name"], **{key: device[key] for key in keys}}
+        for device in stored["devices"]
+        if device["name"] not in settings.devices and any(device[key] for key in keys)
+    ]
+    return {"accounts": accounts, "devices": devices}
