@@ -147,6 +147,18 @@ class DevicePump:
             self._check_reset()
             raise DeviceGone(f"the device took nothing for {self._idle:g} s")
 
+    @property
+    def sent(self) -> int:
+        """How many octets went out so far, as they are on the wire: with what TLS adds to them."""
+        return self._stream.transport.sent
+
+    @property
+    def confirmed(self) -> int:
+        """How many of those have arrived at the device's side. Still right when the connection is lost, until it is
+        closed. Where a proxy is in between it is the proxy that confirms.
+        """
+        return self._stream.transport.confirmed
+
     def _check_reset(self) -> None:
         if self._reset:
             raise DeviceGone("the device reset the connection")

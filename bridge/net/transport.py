@@ -1,5 +1,8 @@
 """The lowest layer: a Trio stream that tells when the other side takes octets."""
 
+import fcntl
+import struct
+import termios
 from collections.abc import Callable
 
 import trio
@@ -14,12 +17,13 @@ def _nobody() -> None:
 
 class Transport(trio.abc.HalfCloseableStream):
     """Wraps a Trio stream, below TLS. `on_taken` is called whenever the kernel took octets for the other side,
-    so that a slow device can be told from a stuck one within one long `send_all`.
+    so that a slow device can be told from a stuck one within one long `send_all`. `sent` counts them.
     """
 
     def __init__(self, raw: trio.abc.Stream) -> None:
         self.on_taken: Callable[[], None] = _nobody
         self.receive_size = RECEIVE
+        self.sent = 0
         self._unread = b""
         self._raw = raw
         self._socket = raw.socket if isinstance(raw, trio.SocketStream) else None
@@ -28,17 +32,33 @@ class Transport(trio.abc.HalfCloseableStream):
         """Send everything. Waits for the other side; cancelled, an unknown part was sent."""
         if self._socket is None or not data:
             await self._raw.send_all(data)
-            self.on_taken()
+            self._took(len(data))
             return
         sent = await self._socket.send(data)
-        self.on_taken()
+        self._took(sent)
         if sent < len(data):
             await self._send_rest(self._socket, memoryview(data)[sent:])
 
     async def _send_rest(self, sock: trio.socket.SocketType, rest: memoryview) -> None:
         while rest:
-            rest = rest[await sock.send(rest) :]
-            self.on_taken()
+            sent = await sock.send(rest)
+            self._took(sent)
+            rest = rest[sent:]
+
+    def _took(self, octets: int) -> None:
+        self.sent += octets
+        self.on_taken()
+
+    @property
+    def confirmed(self) -> int:
+        """How many of the octets sent the other side's kernel has confirmed; all of them where nobody can tell."""
+        if self._socket is None:
+            return self.sent
+        try:
+            waiting = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+        except (OSError, ValueError):  # closed, or a kind of socket that does not count
+            return self.sent
+        return self.sent - int(struct.unpack("i", waiting)[0])
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel may take octets."""

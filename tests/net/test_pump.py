@@ -1,6 +1,7 @@
 """The pump: order, limits, and devices that stall, end their half, or vanish."""
 
 import socket
+import ssl
 import struct
 
 import pytest
@@ -212,3 +213,44 @@ async def test_closing_waits_for_a_device_only_so_long(autojump_clock: trio.test
         assert trio.current_time() == 1
         with pytest.raises(DeviceGone):
             await pump.send(b"late")
+
+
+async def test_what_has_arrived_is_known_also_when_the_device_vanished() -> None:
+    async with tcp_pair() as (ours, device), DevicePump(ours, IDLE) as pump:
+        await pump.send(b"x" * 1000)
+        await device.send_all(b"NOOP\r\n")  # what the device sends confirms what it has got
+        await pump.receive()
+        assert (pump.sent, pump.confirmed) == (1000, 1000)
+        with trio.CancelScope() as stuck:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pump.send, b"x" * 64_000_000)
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                stuck.cancel()
+        assert 1000 <= pump.confirmed < pump.sent < 64_000_000
+        arrived = pump.confirmed
+        reset(device)
+        with pytest.raises(DeviceGone):
+            await pump.receive()
+        assert pump.confirmed == arrived
+
+
+async def test_tls_counts_what_is_on_the_wire(server_side: ssl.SSLContext, client_side: ssl.SSLContext) -> None:
+    async with tcp_pair() as (ours, device), DevicePump(ours, IDLE) as pump, trio.open_nursery() as nursery:
+        nursery.start_soon(pump.start_tls, server_side, 10)
+        secure = trio.SSLStream(device, client_side, server_hostname="localhost", https_compatible=True)
+        await secure.do_handshake()
+        await trio.testing.wait_all_tasks_blocked()
+        before = pump.sent
+        await pump.send(b"x" * 1000)
+        await secure.send_all(b"NOOP\r\n")
+        await pump.receive()
+        assert before + 1000 < pump.sent == pump.confirmed
+
+
+async def test_what_went_out_in_parts_is_counted_whole() -> None:
+    async with socket_pair() as (ours, device), DevicePump(ours, IDLE) as pump, trio.open_nursery() as nursery:
+        nursery.start_soon(pump.send, b"x" * 100_000)
+        taken = 0
+        while taken < 100_000:
+            taken += len(await device.receive_some())
+        assert pump.sent == pump.confirmed == 100_000
