@@ -1,6 +1,8 @@
 """Reaching upstream servers."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import trio
 
@@ -34,14 +36,14 @@ async def _connect(host: str, port: int, seconds: float) -> Stream:
         raise DialFailed(f"{where} did not answer within {seconds:g} s") from failure
     except (OSError, ValueError) as failure:
         raise DialFailed(f"{where} cannot be reached: {why_not_connected(failure)}") from failure
-    stream = Stream(raw, where, _own_address(raw))
+    stream = Stream(raw, where, _address(raw.socket.getsockname), _address(raw.socket.getpeername))
     keep_alive(stream.transport)
     return stream
 
 
-def _own_address(raw: trio.SocketStream) -> Peer:
+def _address(ask: Callable[[], Any]) -> Peer:
     try:
-        host, port = raw.socket.getsockname()[:2]
+        host, port = ask()[:2]
     except OSError:
         return NOWHERE
     return Peer(host, port)

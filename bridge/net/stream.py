@@ -25,11 +25,13 @@ NOWHERE = Peer("", 0)
 class Stream:
     """Wraps a Trio stream. Failures are `NetError`s; after one the stream can only be closed.
 
-    `peer` is the other side, `local` the address it came to, `tls` is true once a handshake was completed.
+    `peer` is the other side as it was named, `address` where it is (the same, unless it was dialled by its name),
+    `local` the address it came to, `tls` is true once a handshake was completed.
     """
 
-    def __init__(self, raw: trio.abc.Stream, peer: Peer, local: Peer = NOWHERE) -> None:
+    def __init__(self, raw: trio.abc.Stream, peer: Peer, local: Peer = NOWHERE, address: Peer | None = None) -> None:
         self.peer = peer
+        self.address = address or peer
         self.local = local
         self.transport = Transport(raw)
         self._secure: trio.SSLStream[Transport] | None = None

@@ -12,6 +12,7 @@ import trio
 from bridge.maildrop import update_plan
 from bridge.model.failures import BridgeError, StoreError
 from bridge.model.names import DeviceId, SessionId
+from bridge.model.peer import private_peer
 from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import DeviceIdle, DevicePump, NetError, ServerTls, Stream
@@ -34,7 +35,6 @@ from bridge.pop3 import (
 )
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
 from bridge.session.lease import Leases
-from bridge.session.places import private_peer
 from bridge.session.ports import Doorkeeper, Maildrops
 from bridge.session.retention import expire
 from bridge.session.transaction import CutConnection, Transaction

@@ -35,6 +35,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "telemetry": "model",
         "control": "model net telemetry",
         "http": "model net telemetry",
+        "former": "model identity octets net",
         "sandbox": "model net",
         "serve": "*",
         "__main__": "*",
@@ -84,6 +85,7 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("net/guard.py", "broad except"): "the one guard of long-lived tasks",
     ("net/systemd.py", "environment"): "NOTIFY_SOCKET and WATCHDOG_USEC are systemd's protocol, not configuration",
     ("net/listen.py", "environment"): "LISTEN_FDS and its kin are systemd's protocol, not configuration",
+    ("former/replies.py", "POP3 reply"): "reads the former server's replies",
     ("imap/reader.py", "POP3 reply"): "tells an admin that a POP3 server answers where IMAP was expected",
 }
 """Where a rule does not hold, and why. `(path, rule)`."""
