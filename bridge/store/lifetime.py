@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -79,10 +79,10 @@ async def _lock(state_dir: Path) -> int:
     return take_lock(state_dir)
 
 
-def read_offline(state_dir: str | Path) -> dict[str, Any]:
-    """Give the counts that `status` shows while no daemon runs. Holds the lock meanwhile.
+def read_offline(state_dir: str | Path, electorate: Iterable[str] | None = None) -> dict[str, Any]:
+    """Give the counts that `status` shows while no daemon runs, as `Store.overview`. Holds the lock meanwhile.
 
     Raises `StoreLocked` when a daemon runs (ask it instead), or the other `StoreError`s.
     """
     with reading(Path(state_dir)) as connection:
-        return overview(connection)
+        return overview(connection, electorate)

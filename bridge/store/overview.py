@@ -1,5 +1,6 @@
 """What `status` shows from the database."""
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,7 @@ GROUP BY m.id ORDER BY a.name, m.name"""
 
 _DEVICES = """
 SELECT d.id, d.name,
+  (SELECT count(*) FROM receipts WHERE device = d.id AND position IS NOT NULL) AS announced,
   (SELECT count(*) FROM hides WHERE device = d.id) AS hidden,
   (SELECT count(*) FROM receipts WHERE device = d.id AND sent_at IS NOT NULL) AS receipts,
   (SELECT count(*) FROM receipts WHERE device = d.id AND acknowledged_at IS NOT NULL) AS acknowledged,
@@ -27,14 +29,27 @@ SELECT d.id, d.name,
   (SELECT count(*) FROM intents WHERE device = d.id AND state = 'returning') AS "returning"
 FROM devices d ORDER BY d.name"""
 
-# Votes of others that wait for this device: it was shown the message, and neither deleted it nor had it hidden.
-_HOLDS_BACK = """
-SELECT d.name AS device, count(DISTINCT i.entry) AS messages, min(i.made_at) AS since
-FROM intents i JOIN receipts r ON r.entry = i.entry AND r.announced_at IS NOT NULL
-JOIN devices d ON d.id = r.device
-WHERE i.state = 'voting' AND NOT EXISTS (SELECT 1 FROM hides h
-  WHERE h.device = r.device AND h.entry = r.entry AND h.rule IN ('delete', 'retrieve'))
-GROUP BY d.id"""
+_HIDDEN = """
+SELECT d.name AS device, h.rule, count(*) AS messages FROM hides h JOIN devices d ON d.id = h.device
+GROUP BY d.id, h.rule ORDER BY h.rule"""
+
+# Votes on what is still upstream, and the devices that have not agreed: such a one was shown the message, and neither
+# deleted it nor had it hidden once fetched, or it did and its owner is still to confirm that.
+_VOTES = """
+WITH voter AS (SELECT id, name FROM devices WHERE ?1 IS NULL OR name IN (SELECT value FROM json_each(?1))),
+missing AS (
+  SELECT voter.name AS device, silent.name AS silent, i.entry, i.made_at FROM intents i
+  JOIN voter ON voter.id = i.device JOIN entries e ON e.seq = i.entry AND e.gone_at IS NULL
+  CROSS JOIN voter silent CROSS JOIN receipts r
+    ON r.device = silent.id AND r.entry = i.entry AND r.announced_at IS NOT NULL
+  LEFT JOIN hides h ON h.device = r.device AND h.entry = r.entry AND h.rule IN ('delete', 'retrieve')
+  LEFT JOIN intents held ON held.device = r.device AND held.entry = r.entry AND held.state = 'held'
+  WHERE i.state = 'voting' AND (h.entry IS NULL OR held.id IS NOT NULL))
+SELECT 'holds_back' AS part, silent AS device, count(DISTINCT entry) AS messages, min(made_at) AS since,
+  json_group_array(DISTINCT device) AS devices FROM missing GROUP BY silent
+UNION ALL
+SELECT 'held_back', device, count(DISTINCT entry), min(made_at), json_group_array(DISTINCT silent)
+FROM missing GROUP BY device"""
 
 _SHOWN = """
 SELECT d.name AS device, a.name AS account, m.name AS mailbox, s.first_shown AS since
@@ -64,23 +79,25 @@ SELECT (SELECT user_version FROM pragma_user_version) AS schema,
   (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) AS octets"""
 
 
-def overview(connection: sqlite3.Connection) -> Row:
+def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = None) -> Row:
     """Give counts for every account and device, all of one moment.
 
     `schema` is the database's version and `octets` its length; `restored` tells of a backup that was put back and not
-    resumed; `unmeasured`, in messages, is 0 when every size that
-    devices see was counted; `accounts` have their `mailboxes`, which of these each of the
-    `selectors` names, and the `suspicions`; `devices` have `hidden`,
-    `receipts` (what was sent whole), how many of these a QUIT `acknowledged`, intents by what they wait for
-    (`pending_intents` for their time, `held`, `voting`, `returning`), what they hold back from others, the mailboxes
-    they were `shown`, and a `last_session`, None before the first; `totals` sums up. Times are Unix seconds.
+    resumed; `unmeasured`, in messages, is 0 when every size that devices see was counted; `accounts` have their
+    `mailboxes`, which of these each of the `selectors` names, and the `suspicions`; `totals` sums up. `devices` have
+    what they were `announced`, what is `hidden` and by which rules (`hidden_by`), `receipts` (what was sent whole), how
+    many of these a QUIT `acknowledged`, intents by what they wait for (`pending_intents` for their time, `held`,
+    `voting`, `returning`), the mailboxes they were `shown`, and a `last_session`, None before the first. What other
+    `devices` have voted on and wait for this one with, it `holds_back`; what it has voted on itself is `held_back` by
+    others. Only the `electorate` has a say in that, None for all that the database knows. Times are Unix seconds.
     """
     db = Database(connection, execute_plugins=False)
     with db.atomic():
         mailboxes = list(db.query(_MAILBOXES))
         names = [row["name"] for row in db.query("SELECT name FROM accounts ORDER BY name")]
         devices = [_device(db, row) for row in list(db.query(_DEVICES))]
-        holding, shown = list(db.query(_HOLDS_BACK)), list(db.query(_SHOWN))
+        asked = [None if electorate is None else json.dumps(list(electorate))]
+        votes, shown, hidden = list(db.query(_VOTES, asked)), list(db.query(_SHOWN)), list(db.query(_HIDDEN))
         selectors, suspicions = list(db.query(_SELECTORS)), list(db.query(_SUSPICIONS))
         restored = any(row["restored"] for row in db.query(_RESTORED))
         file, totals = next(iter(db.query(_FILE))), next(iter(db.query(_TOTALS)))
@@ -100,7 +117,15 @@ def overview(connection: sqlite3.Connection) -> Row:
             }
             for name in names
         ],
-        "devices": [_with_others(device, holding, shown) for device in devices],
+        "devices": [
+            {
+                **device,
+                "hidden_by": {row["rule"]: row["messages"] for row in _of("device", device["name"], hidden)},
+                **_votes(_of("device", device["name"], votes)),
+                "shown": _of("device", device["name"], shown),
+            }
+            for device in devices
+        ],
     }
 
 
@@ -109,13 +134,15 @@ def _device(db: Database, row: Row) -> Row:
     return {**row, "last_session": last[0] if last else None}
 
 
-def _with_others(device: Row, holding: Iterable[Row], shown: Iterable[Row]) -> Row:
-    held_back = _of("device", device["name"], holding)
-    return {
-        **device,
-        "holds_back": held_back[0] if held_back else {"messages": 0, "since": None},
-        "shown": _of("device", device["name"], shown),
+def _votes(rows: Iterable[Row]) -> Row:
+    """Give what a device holds back from others, and what others hold back from it."""
+    found: dict[str, Row] = {
+        part: {"messages": 0, "since": None, "devices": []} for part in ("holds_back", "held_back")
     }
+    for row in rows:
+        part, names = row.pop("part"), row.pop("devices")
+        found[part] = {**row, "devices": sorted(json.loads(names))}
+    return found
 
 
 def _mailboxes(rows: Iterable[Row], account: str) -> list[Row]:

@@ -1,8 +1,14 @@
 """The rows that stand for configured and upstream names."""
 
 import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from bridge.model.places import MailboxKey
+
+Facts = dict[str, Any]
+"""What is told to people, ready for JSON."""
 
 MESSAGE = (
     "l.entry, e.uidl, l.uid, l.size, l.measured, l.date, CAST(e.first_seen AS INTEGER), l.provider_identity,"
@@ -34,3 +40,31 @@ def mailbox_row(db: sqlite3.Connection, key: MailboxKey) -> int:
 def for_people(text: str) -> str:
     """Give text that SQLite can hold: octets of a server that are no UTF-8 are written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def known_device(db: sqlite3.Connection, name: str) -> int | None:
+    """Give a device's row, None where there is none."""
+    found = db.execute("SELECT id FROM devices WHERE name = ?", (name,)).fetchone()
+    return None if found is None else int(found[0])
+
+
+def mailbox_rows(db: sqlite3.Connection, keys: Iterable[MailboxKey]) -> dict[MailboxKey, int]:
+    """Give the rows of mailboxes, made where they are new."""
+    return {key: mailbox_row(db, key) for key in set(keys)}
+
+
+@contextmanager
+def one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """Look at one moment of the database in the block, however many questions are asked. For the reader alone."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+def query(db: sqlite3.Connection, sql: str, *values: object) -> list[Facts]:
+    """Give rows by the names of their columns."""
+    cursor = db.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -31,6 +31,9 @@ class Store(IndexStore, DeviceStore, AdminStore):
 
         await self._write(unit)
 
-    async def overview(self) -> dict[str, Any]:
-        """Give the counts that `status` shows, on a connection of its own: no writer waits for it."""
-        return await self._read(overview)
+    async def overview(self, electorate: Iterable[DeviceId] | None = None) -> dict[str, Any]:
+        """Give the counts that `status` shows, on a connection of its own: no writer waits for it. `electorate` are the
+        configuration's devices, who have a say in `delete_when = "all"`; None for all that the database knows.
+        """
+        voters = None if electorate is None else list(electorate)
+        return await self._read(lambda db: overview(db, voters))

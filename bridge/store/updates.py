@@ -1,16 +1,40 @@
 """Writing what sessions leave behind, and what becomes of intents."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
-from bridge.model.places import Location, MailboxKey
-from bridge.model.update import Intent, IntentState, NewIntent, SessionRecord, UpdatePlan
-from bridge.store.rows import device_row, for_people, mailbox_row
+from bridge.model.places import NO_IDENTITY, Location, MailboxKey
+from bridge.model.update import Intent, IntentState, MovedTo, NewIntent, SessionRecord, UpdatePlan
+from bridge.store.rows import device_row, for_people, mailbox_rows
+from bridge.store.voting import evaluate
+
+# What its owner did away with stays so, whatever rule had hidden it before.
+_HIDE = (
+    "INSERT INTO hides(device, entry, hidden_at, rule, session) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+    " SET hidden_at = excluded.hidden_at, rule = excluded.rule, session = excluded.session"
+    " WHERE rule NOT IN ('delete', 'retrieve')"
+)
+# What carries an intent out compares what is there with what was listed there: size and content as of that place.
+_PROMISE = (
+    "INSERT INTO intents(device, entry, mailbox, uidvalidity, uid, action, size, due, session, made_at, state,"
+    " when_all, content) SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(l.size, ?7), ?8, ?9, ?10, ?11, ?12,"
+    " coalesce(nullif(l.content_identity, ?13), '') FROM (SELECT 1) LEFT JOIN locations l ON l.mailbox = ?3"
+    " AND l.uidvalidity = ?4 AND l.uid = ?5 AND l.entry = ?2 AND l.gone_at IS NULL"
+)
+_DUE = (
+    "SELECT i.id, d.name, i.entry, a.name, m.name, i.uidvalidity, i.uid, i.action, i.size, i.due, i.tries,"
+    " i.message_id, i.content, i.target, i.target_uidvalidity, i.target_uid FROM intents i"
+    " JOIN devices d ON d.id = i.device JOIN mailboxes m ON m.id = i.mailbox JOIN accounts a ON a.id = m.account"
+    " WHERE i.state = 'waiting' AND i.due <= ? ORDER BY i.due, i.id LIMIT ?"
+)
 
 
 def commit_update(db: sqlite3.Connection, plan: UpdatePlan) -> None:
-    """Write a plan: receipts, hides and intents. An entry that the store does not know fails it all."""
+    """Write a plan: receipts, hides and intents, and see whether devices now agree on what it is about. An entry that
+    the store does not know fails it all.
+    """
     device = device_row(db, plan.device)
     acknowledged = plan.at if plan.acknowledged else None
     db.executemany(
@@ -19,36 +43,29 @@ def commit_update(db: sqlite3.Connection, plan: UpdatePlan) -> None:
         " acknowledged_at = coalesce(acknowledged_at, excluded.acknowledged_at)",
         [(device, seq, plan.at, acknowledged, plan.session) for seq in plan.sent],
     )
-    db.executemany(
-        "INSERT INTO hides(device, entry, hidden_at, rule, session) VALUES (?, ?, ?, 'delete', ?)"
-        " ON CONFLICT DO NOTHING",
-        [(device, seq, plan.at, plan.session) for seq in plan.hide],
-    )
+    for rule, seqs in (("delete", plan.hide), ("retrieve", plan.retrieved)):
+        db.executemany(_HIDE, [(device, seq, plan.at, rule, plan.session) for seq in seqs])
     _promise(db, device, plan)
+    if plan.electorate and (plan.hide or plan.retrieved):
+        due = max((intent.due for intent in plan.intents), default=None)
+        evaluate(db, plan.electorate, {*plan.hide, *plan.retrieved}, due, plan.at)
 
 
 def _promise(db: sqlite3.Connection, device: int, plan: UpdatePlan) -> None:
-    mailboxes = _mailboxes(db, (intent.location.key for intent in plan.intents))
+    mailboxes = mailbox_rows(db, (intent.location.key for intent in plan.intents))
 
     def row(intent: NewIntent) -> tuple[object, ...]:
         key, uidvalidity, uid = intent.location
         what = (intent.action, intent.size, intent.due, plan.session, plan.at)
-        return (device, intent.seq, mailboxes[key], uidvalidity, uid, *what)
+        state = "voting" if intent.when_all and intent.state == "waiting" else intent.state
+        return (device, intent.seq, mailboxes[key], uidvalidity, uid, *what, state, intent.when_all, NO_IDENTITY)
 
-    db.executemany(
-        "INSERT INTO intents(device, entry, mailbox, uidvalidity, uid, action, size, due, session, made_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [row(intent) for intent in plan.intents],
-    )
-
-
-def _mailboxes(db: sqlite3.Connection, keys: Iterable[MailboxKey]) -> dict[MailboxKey, int]:
-    return {key: mailbox_row(db, key) for key in set(keys)}
+    db.executemany(_PROMISE, [row(intent) for intent in plan.intents])
 
 
 def record_sizes(db: sqlite3.Connection, sizes: Sequence[tuple[Location, int]]) -> None:
     """Write measured octets, of what is still there."""
-    mailboxes = _mailboxes(db, (location.key for location, _ in sizes))
+    mailboxes = mailbox_rows(db, (location.key for location, _ in sizes))
     db.executemany(
         "UPDATE locations SET measured = ? WHERE mailbox = ? AND uidvalidity = ? AND uid = ? AND gone_at IS NULL",
         [(octets, mailboxes[place.key], place.uidvalidity, place.uid) for place, octets in sizes],
@@ -73,33 +90,56 @@ def record_session(db: sqlite3.Connection, record: SessionRecord) -> None:
 
 def due_intents(db: sqlite3.Connection, now: float, limit: int) -> list[Intent]:
     """Give waiting intents whose time has come, the longest due first; none while the database is a restored one."""
-    rows = db.execute(
-        "SELECT i.id, d.name, i.entry, a.name, m.name, i.uidvalidity, i.uid, i.action, i.size, i.due, i.tries,"
-        " i.message_id FROM intents i JOIN devices d ON d.id = i.device JOIN mailboxes m ON m.id = i.mailbox"
-        " JOIN accounts a ON a.id = m.account WHERE i.state = 'waiting' AND i.due <= ?"
-        " AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored') ORDER BY i.due, i.id LIMIT ?",
-        (now, limit),
+    rows = db.execute(_DUE, (now, limit))
+    return [_intent(*row) for row in rows]
+
+
+def _intent(number: int, device: str, seq: int, account: str, mailbox: str, *row: Any) -> Intent:
+    uidvalidity, uid, action, size, due, tries, message_id, content, *copied = row
+    key = MailboxKey(AccountId(account), MailboxName(mailbox))
+    return Intent(
+        id=number,
+        device=DeviceId(device),
+        seq=EntrySeq(seq),
+        location=Location(key, UidValidity(uidvalidity), Uid(uid)),
+        action=action,
+        size=size,
+        due=due,
+        tries=tries,
+        message_id=message_id,
+        content=content,
+        copied=None if copied[0] is None else MovedTo(*copied),
     )
-    return [
-        Intent(
-            id=row[0],
-            device=DeviceId(row[1]),
-            seq=EntrySeq(row[2]),
-            location=Location(MailboxKey(AccountId(row[3]), MailboxName(row[4])), UidValidity(row[5]), Uid(row[6])),
-            action=row[7],
-            size=row[8],
-            due=row[9],
-            tries=row[10],
-            message_id=row[11],
-        )
-        for row in rows
-    ]
 
 
-def settle_intent(intent: int, state: IntentState, note: str, now: float) -> Callable[[sqlite3.Connection], None]:
-    """Give the unit that writes how an intent ended; one that has ended stays as it ended."""
-    sql = "UPDATE intents SET state = ?, note = ?, settled_at = ? WHERE id = ? AND state = 'waiting'"
-    return lambda db: _run(db, sql, (state, for_people(note), now, intent))
+def settle_intent(
+    intent: int, state: IntentState, note: str, moved: MovedTo | None, now: float
+) -> Callable[[sqlite3.Connection], None]:
+    """Give the unit that writes how an intent ended; one that has ended stays as it ended. What was done is believed
+    all the same of one that was taken back meanwhile, and is to be brought back where that can be.
+    """
+
+    def unit(db: sqlite3.Connection) -> None:
+        [was] = db.execute("SELECT state FROM intents WHERE id = ?", (intent,)).fetchone() or ("",)
+        taken_back = state == "done" and was in ("cancelled", "voting")
+        if was == "waiting" or taken_back:
+            ended = "returning" if taken_back and moved is not None else state
+            sql = "UPDATE intents SET state = ?, note = ?, settled_at = ? WHERE id = ?"
+            db.execute(sql, (ended, for_people(note), now, intent))
+            _moved(db, intent, moved)
+
+    return unit
+
+
+def note_copied(intent: int, moved: MovedTo) -> Callable[[sqlite3.Connection], None]:
+    """Give the unit that writes where a COPY put an intent's message."""
+    return lambda db: _moved(db, intent, moved)
+
+
+def _moved(db: sqlite3.Connection, intent: int, moved: MovedTo | None) -> None:
+    if moved is not None:
+        sql = "UPDATE intents SET target = ?, target_uidvalidity = ?, target_uid = ? WHERE id = ?"
+        db.execute(sql, (*moved, intent))
 
 
 def retry_intent(intent: int, due: float, note: str) -> Callable[[sqlite3.Connection], None]:

@@ -48,11 +48,22 @@ def expected() -> dict[str, Any]:
         "held_since": None,
         "voting": 0,
         "returning": 0,
-        "holds_back": {"messages": 0, "since": None},
+        "holds_back": {"messages": 0, "since": None, "devices": []},
+        "held_back": {"messages": 0, "since": None, "devices": []},
         "shown": [],
+        "announced": 0,
+        "hidden_by": {},
     }
-    fax = {"hidden": 1, "receipts": 2, "acknowledged": 2, "pending_intents": 1, "last_session": last, **quiet}
-    den = {"hidden": 0, "receipts": 0, "acknowledged": 0, "pending_intents": 0, "last_session": None, **quiet}
+    fax = {
+        **quiet,
+        "hidden": 1,
+        "hidden_by": {"delete": 1},
+        "receipts": 2,
+        "acknowledged": 2,
+        "pending_intents": 1,
+        "last_session": last,
+    }
+    den = {**quiet, "hidden": 0, "receipts": 0, "acknowledged": 0, "pending_intents": 0, "last_session": None}
     return {
         "schema": VERSION,
         "restored": False,
@@ -123,8 +134,20 @@ async def test_what_waits_for_the_owner(troubled: Path) -> None:
     waiting = ("pending_intents", "held", "held_since", "voting", "returning")
     assert [fax[key] for key in waiting] == [1, 2, 10.0, 2, 1]
     # What left its window is no vote: only `delete` and a hide on retrieval are.
-    assert den["holds_back"] == {"messages": 1, "since": 12.0}
-    assert fax["holds_back"] == {"messages": 0, "since": None}
+    assert den["holds_back"] == {"messages": 1, "since": 12.0, "devices": ["fax"]}
+    assert fax["holds_back"] == {"messages": 0, "since": None, "devices": []}
+    assert fax["held_back"] == {"messages": 1, "since": 12.0, "devices": ["den"]}
+    assert den["hidden_by"] == {"delete": 1, "window": 1}
+
+
+async def test_a_device_of_another_configuration_holds_nothing_back(troubled: Path) -> None:
+    den, fax = read_offline(troubled, [FAX])["devices"]
+    assert (den["holds_back"]["messages"], fax["held_back"]["messages"]) == (0, 0)
+
+
+async def test_what_waits_for_the_owner_of_accounts(troubled: Path) -> None:
+    facts = read_offline(troubled)
+    fax = facts["devices"][1]
     assert fax["shown"] == [{"account": "family", "mailbox": "INBOX", "since": 4.0}]
     family = {"mailbox": "INBOX", "since": 50.0, "missing": 40, "known": 90, "accepted": 0.0}
     assert [account["suspicions"] for account in facts["accounts"]] == [[family], []]
