@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bridge.former.failures import FormerFailed
-from bridge.former.formats import UNIQUE_ID, Format
+from bridge.former.formats import Format
 from bridge.former.pairing import Known, Pairing, contradicted, pair
-from bridge.former.reading import FormerMessage, Progress
+from bridge.former.records import UNIQUE_ID, FormerMessage, Progress
 
 SPOTS = 20
 """Messages that are looked at although their ids tell which they are, spread evenly: a check that they do."""

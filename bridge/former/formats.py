@@ -7,33 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from bridge.former.records import Candidate
 from bridge.model.failures import WrongRequest
-from bridge.model.names import EntrySeq, Uidl
+from bridge.model.names import EntrySeq
 
 TIMESTAMP = 10_000_000
 """From here on a UIDVALIDITY is one of a kind, for it was made of a time; small numbers are every server's."""
-
-UNIQUE_ID = re.compile(r"[!-~]{1,70}")
-"""RFC 1939 §7: 1 to 70 characters from 0x21 to 0x7E."""
-
-
-class Candidate(NamedTuple):
-    """A message that popbridge shows, or would show, to a device.
-
-    `source` is the place of its mailbox among the device's sources, from 0; `inbox` tells whether that is an INBOX.
-    Identities are as in `StoredMessage`; `date` is INTERNALDATE in Unix seconds.
-    """
-
-    seq: EntrySeq
-    uidl: Uidl
-    source: int
-    inbox: bool
-    uidvalidity: int
-    uid: int
-    provider: str
-    content: str
-    date: int
-
 
 Piece = Callable[[Candidate], str]
 

@@ -1,11 +1,12 @@
 """Which of the messages that popbridge shows is which of the former server's. Pure."""
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bridge.former.formats import UNIQUE_ID, Candidate, Format, computed
-from bridge.former.reading import FormerMessage
+from bridge.former.formats import Format, computed
+from bridge.former.records import UNIQUE_ID, Candidate, FormerMessage
 from bridge.identity import content_identity
 from bridge.model.names import EntrySeq, Uidl
 
@@ -24,7 +25,8 @@ class Pairing:
     `pairs` are new: entries and the ids they get. `same` counts ids that their messages have already. `ways` counts
     the new ones by how they were found: a format's name, or `BY_IDENTITY`. `unpaired` are ids that no message was found
     for, `repeated` those that were given to several messages and that one gets, `forbidden` what POP3 does not allow as
-    an id. `new` are messages without a former id.
+    an id, `late` those of messages that the device has fetched from popbridge already. `new` are messages without a
+    former id.
     """
 
     pairs: tuple[tuple[EntrySeq, Uidl], ...] = ()
@@ -33,15 +35,24 @@ class Pairing:
     unpaired: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
     new: tuple[Candidate, ...] = ()
 
 
 class Known:
-    """What is known on popbridge's side: the messages of a device's sources, and ids from an earlier import, which
-    stay. A message that lies in several places is told once; the order is the device's.
+    """What is known on popbridge's side: the messages of a device's sources, ids from an earlier import, which stay,
+    and what the device has `fetched` from popbridge: its program knows these messages by popbridge's ids now.
+
+    A message that lies in several places is told once; the order is the device's.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], aliases: Mapping[EntrySeq, Uidl]) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        aliases: Mapping[EntrySeq, Uidl],
+        fetched: Container[EntrySeq] = frozenset(),
+    ) -> None:
+        self.fetched = fetched
         ordered = sorted(candidates, key=lambda each: (each.source, each.uidvalidity, each.uid))
         first: dict[EntrySeq, Candidate] = {}
         for candidate in ordered:
@@ -67,24 +78,44 @@ def pair(
     allowed = [message for message in messages if UNIQUE_ID.fullmatch(message.uidl)]
     times = Counter(message.uidl for message in allowed)
     left = {message.uidl: message for message in reversed(allowed) if message.uidl not in known.ids}
-    by_place = computed(formats, left, known.free, asked_for=asked_for)
-    pairs = {uidl: candidate.seq for uidl, (candidate, _) in by_place.items()}
-    ways = Counter(name for _, name in by_place.values())
-    taken = set(pairs.values())
-    rest = sorted((left[uidl] for uidl in left if uidl not in pairs), key=lambda message: message.number)
-    for uidl, seq in _by_identity(rest, [each for each in known.free if each.seq not in taken]):
-        pairs[uidl] = seq
-        ways[BY_IDENTITY] += 1
-    named = set(pairs.values())
+    pairs = _pairs(left, known, formats, asked_for=asked_for)
+    late = [uidl for uidl in times if uidl in pairs and pairs[uidl].seq in known.fetched]
+    given = {uidl: found.seq for uidl, found in pairs.items() if found.seq not in known.fetched}
+    named = {found.seq for found in pairs.values()}
     return Pairing(
-        pairs=tuple((pairs[uidl], Uidl(uidl)) for uidl in times if uidl in pairs),
+        pairs=tuple((given[uidl], Uidl(uidl)) for uidl in times if uidl in given),
         same=sum(uidl in known.ids for uidl in times),
-        ways=dict(ways),
+        ways=Counter(pairs[uidl].way for uidl in given),
         unpaired=tuple(uidl for uidl in times if uidl not in pairs and uidl not in known.ids),
         repeated=tuple(uidl for uidl, count in times.items() if count > 1),
+        late=tuple(late),
         forbidden=tuple(message.uidl for message in messages if not UNIQUE_ID.fullmatch(message.uidl)),
         new=tuple(each for each in known.free if each.seq not in named and each.uidl not in times),
     )
+
+
+class _Found(NamedTuple):
+    seq: EntrySeq
+    way: str
+
+
+def _pairs(
+    left: Mapping[str, FormerMessage], known: Known, formats: Sequence[Format], *, asked_for: bool
+) -> dict[str, _Found]:
+    by_place = computed(formats, left, known.free, asked_for=asked_for)
+    pairs = {uidl: _Found(candidate.seq, name) for uidl, (candidate, name) in by_place.items()}
+    taken = {found.seq for found in pairs.values()}
+    rest = sorted((left[uidl] for uidl in left if uidl not in pairs), key=lambda message: message.number)
+    for uidl, seq in _by_identity(rest, [each for each in known.free if each.seq not in taken]):
+        pairs[uidl] = _Found(seq, BY_IDENTITY)
+    return pairs
+
+
+def assumed(form: Format, known: Known, *, inbox: bool) -> list[FormerMessage]:
+    """Give the ids that the messages had if a format is what the former server used; with `inbox` those in an INBOX."""
+    chosen = [each for each in known.candidates if each.inbox or not inbox]
+    made = [FormerMessage(number, form.of(each)) for number, each in enumerate(chosen, 1)]
+    return [each for each in made if each.uidl]
 
 
 def contradicted(by_place: Mapping[str, Candidate], messages: Sequence[FormerMessage]) -> bool:

@@ -1,13 +1,13 @@
 """A session with the former POP3 server: its unique-ids, and what its messages are. Nothing is changed there."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
 
 from bridge.former.address import FormerServer
 from bridge.former.failures import FormerFailed
 from bridge.former.headers import HeaderFields
+from bridge.former.records import FormerMessage, Progress
 from bridge.former.replies import Refused, Replies
 from bridge.model.peer import Peer, private_peer
 from bridge.model.secret import Secret
@@ -24,20 +24,6 @@ MOST = 1_000_000
 
 PATIENCE = 3
 """After so many messages whose TOP was refused and whose RETR was not, TOP is no longer tried."""
-
-Progress = Callable[[int, int], None]
-"""Hears how many messages were looked at, of how many."""
-
-
-class FormerMessage(NamedTuple):
-    """A message at the former server. `identity` is empty while nobody looked, or when the server would not show it;
-    without a Message-ID it is not to be compared, and `fields` has what is: a header block.
-    """
-
-    number: int
-    uidl: str
-    identity: str = ""
-    fields: bytes = b""
 
 
 class FormerSession:

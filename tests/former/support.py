@@ -7,7 +7,7 @@ from functools import partial
 import trio
 
 from bridge.former.address import FormerServer
-from bridge.former.formats import Candidate
+from bridge.former.records import Candidate
 from bridge.identity import content_identity
 from bridge.model.names import EntrySeq, Uidl
 from bridge.model.secret import Secret

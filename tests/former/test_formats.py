@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from bridge.former.formats import KNOWN, UNIQUE_ID, computed, known_formats, parse
+from bridge.former.formats import KNOWN, computed, known_formats, parse
+from bridge.former.records import UNIQUE_ID
 from bridge.model.failures import WrongRequest
 from tests.former.support import UIDVALIDITY, candidate, message
 from tests.support.dovecot import Dovecot, dovecot_missing

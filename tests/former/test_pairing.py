@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bridge.former.asking import ask
 from bridge.former.failures import FormerFailed
-from bridge.former.formats import Candidate, Format, known_formats, parse
+from bridge.former.formats import Format, known_formats, parse
 from bridge.former.headers import HeaderFields
 from bridge.former.pairing import Known, Pairing, pair
-from bridge.former.reading import FormerMessage, Progress
+from bridge.former.records import Candidate, FormerMessage, Progress
 from bridge.model.names import EntrySeq, Uidl
 from tests.former.support import candidate, message
 
@@ -96,6 +96,12 @@ def test_an_id_that_is_the_message_s_own_is_no_news() -> None:
 def test_an_id_that_is_another_message_s_is_never_given() -> None:
     found = pair([former(1, "a", "own12")], Known([candidate(11, "a"), candidate(12, "b")], {}), ())
     assert found.pairs == ()
+
+
+def test_what_the_device_has_fetched_here_keeps_the_id_it_was_fetched_under() -> None:
+    known = Known([candidate(11, "a"), candidate(12, "b")], {}, frozenset({EntrySeq(11)}))
+    found = pair([former(1, "a"), former(2, "b"), former(3, "c")], known, ())
+    assert (found.pairs, found.late, found.unpaired, found.new) == (((12, "id2"),), ("id1",), ("id3",), ())
 
 
 def test_ids_that_pop3_does_not_allow_and_ids_given_twice_are_told() -> None:

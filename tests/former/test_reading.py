@@ -6,7 +6,8 @@ import trio.testing
 
 from bridge.former.address import FormerServer
 from bridge.former.failures import FormerFailed
-from bridge.former.reading import FormerMessage, check_private, former_session
+from bridge.former.reading import check_private, former_session
+from bridge.former.records import FormerMessage
 from bridge.former.replies import Replies
 from bridge.identity import content_identity
 from bridge.model.peer import Peer
