@@ -155,6 +155,14 @@ class DeviceStore(Ledger):
         """Give the live messages of mailboxes, each mailbox in first-seen order."""
         return await self._read(lambda db: naming.catalogue(db, keys))
 
+    async def fetched(self, device: DeviceId) -> list[EntrySeq]:
+        """Give the entries that a device was sent whole, in no order."""
+        return await self._read(lambda db: naming.fetched(db, device))
+
+    async def taken(self, device: DeviceId, pairs: Sequence[tuple[EntrySeq, Uidl]]) -> list[Uidl]:
+        """Give the unique-ids of `pairs` that entries without an alias cannot be given: they name others, or did."""
+        return await self._read(lambda db: naming.taken(db, device, pairs))
+
     async def save_aliases(self, device: DeviceId, pairs: Sequence[tuple[EntrySeq, Uidl]]) -> None:
         """Have a device know entries by other unique-ids than they had: all of these, or none.
 

@@ -10,7 +10,7 @@ from bridge.model.admin import CataloguedPlace
 from bridge.model.failures import StoreUnavailable
 from bridge.model.names import DeviceId, EntrySeq, Uid, Uidl, UidValidity
 from bridge.model.places import NO_IDENTITY, Location, MailboxKey
-from bridge.store.rows import device_row, one_moment
+from bridge.store.rows import device_row, known_device, one_moment
 
 _UIDL = re.compile(r"[\x21-\x7e]{1,70}", re.ASCII)
 """RFC 1939 §7."""
@@ -79,6 +79,18 @@ def save_aliases(db: sqlite3.Connection, name: DeviceId, pairs: Sequence[tuple[E
     if taken is not None:
         raise _ambiguous(name, taken[0])
     _name(db, device, named.items())
+
+
+def taken(db: sqlite3.Connection, name: DeviceId, pairs: Sequence[tuple[EntrySeq, Uidl]]) -> list[Uidl]:
+    """Give the unique-ids that entries cannot be given for a device, because they name others, or did once."""
+    asked = json.dumps(list(pairs))
+    return [Uidl(uidl) for (uidl,) in db.execute(_TAKEN, (known_device(db, name), asked))]
+
+
+def fetched(db: sqlite3.Connection, name: DeviceId) -> list[EntrySeq]:
+    """Give the entries that a device was sent whole."""
+    sql = "SELECT r.entry FROM receipts r JOIN devices d ON d.id = r.device WHERE d.name = ? AND r.sent_at IS NOT NULL"
+    return [EntrySeq(seq) for (seq,) in db.execute(sql, (name,))]
 
 
 def _ambiguous(name: DeviceId, uidl: str) -> StoreUnavailable:
