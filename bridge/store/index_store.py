@@ -5,8 +5,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from bridge.model.names import AccountId, MailboxName, ModSeq, Uid, Uidl, UidValidity
-from bridge.model.places import ListingChange, Location, MailboxKey, MailboxState, StoredMessage
-from bridge.store import listing, updates
+from bridge.model.places import (
+    AccountChange,
+    ListingChange,
+    Location,
+    MailboxKey,
+    MailboxPart,
+    MailboxState,
+    MeasuredMessage,
+    OldPlace,
+    StoredMessage,
+    Suspicion,
+)
+from bridge.store import learning, listing, old_places, refreshing, suspicions, updates
 from bridge.store.ledger import Ledger
 from bridge.store.rows import MESSAGE, account_row, mailbox_row
 
@@ -74,6 +85,69 @@ class IndexStore(Ledger):
         """
         now = self._now()
         return await self._write(lambda db: listing.apply_listing(db, change, unique_id, now))
+
+    async def load_parts(self, key: MailboxKey) -> list[MailboxPart]:
+        """Give a listed mailbox's live messages: those under its present UIDVALIDITY first, then the lingering ones
+        under former UIDVALIDITYs, newest first. Nothing of a mailbox that was never listed whole.
+        """
+        return await self._write(lambda db: old_places.load_parts(db, key))
+
+    async def apply_refresh(
+        self, change: AccountChange, unique_id: Callable[[MailboxKey, UidValidity, Uid, int], Uidl]
+    ) -> dict[MailboxKey, list[StoredMessage]]:
+        """Apply one round of looks at an account's mailboxes, whole or not at all; gives each mailbox's appended and
+        inherited messages as stored, in first-seen order.
+
+        `unique_id(key, uidvalidity, uid, n)` is the n-th candidate, asked for in the writer's thread. What vanished and
+        what is inherited comes first, for all mailboxes, then what is appended: so an entry that moves is never gone.
+        An entry lies at one place at a time: what inherits it ends its other places. What is appended is taken for what
+        is known at its place; else, unless its UID vanished in this change, for a gone entry that lay there with its
+        size and that no identity tells apart; else it is a new entry. Raises `ValueError` where an entry is inherited
+        twice or does not exist.
+        """
+        now = self._now()
+        return await self._write(lambda db: refreshing.apply_refresh(db, change, unique_id, now))
+
+    async def load_old_places(self, account: AccountId, places: Sequence[Location]) -> list[OldPlace]:
+        """Give what lies at these places of an account, sorted by mailbox, UIDVALIDITY and UID. A place where nothing
+        lies any more is left out.
+        """
+        asked = tuple(places)
+        return await self._write(lambda db: old_places.load_old_places(db, account, asked))
+
+    async def load_lost_places(self, account: AccountId, since: float) -> list[OldPlace]:
+        """Give the last places of an account's entries that are gone since a Unix time, the last gone first."""
+        return await self._write(lambda db: old_places.load_lost_places(db, account, since))
+
+    async def record_identities(
+        self, key: MailboxKey, uidvalidity: UidValidity, found: Sequence[tuple[Uid, str]]
+    ) -> None:
+        """Write content identities that were found. What is no longer there is passed over."""
+        identities = tuple(found)
+        await self._write(lambda db: learning.record_identities(db, key, uidvalidity, identities))
+
+    async def record_measured(self, found: Sequence[tuple[Location, MeasuredMessage]]) -> None:
+        """Write what counting messages told. What is no longer there is passed over."""
+        measured = tuple(found)
+        await self._write(lambda db: learning.record_measured(db, measured))
+
+    async def save_suspicion(self, suspicion: Suspicion) -> None:
+        """Remember that much of a mailbox went at once. An acceptance of the same suspicion (one `since`) stays."""
+        await self._write(lambda db: suspicions.save_suspicion(db, suspicion))
+
+    async def clear_suspicion(self, key: MailboxKey) -> None:
+        """Forget a mailbox's suspicion, if it has one."""
+        await self._write(lambda db: suspicions.clear_suspicion(db, key))
+
+    async def load_suspicions(self) -> list[Suspicion]:
+        """Give all suspicions, by account and mailbox."""
+        return await self._write(suspicions.load_suspicions)
+
+    async def accept_suspicions(self, account: AccountId, now: float) -> list[MailboxKey]:
+        """Remember that somebody said that what is missing is meant; gives the account's suspicious mailboxes. One
+        that was accepted before keeps its time.
+        """
+        return await self._write(lambda db: suspicions.accept_suspicions(db, account, now))
 
     async def record_sizes(self, sizes: Sequence[tuple[Location, int]]) -> None:
         """Write octets that were measured. What is no longer there is passed over."""

@@ -13,7 +13,7 @@ _MAILBOXES = """
 SELECT a.name AS account, m.name, m.listed_at IS NOT NULL AS listed, count(l.id) AS messages,
   coalesce(sum(l.measured < 0), 0) AS unmeasured, m.uidvalidity
 FROM mailboxes m JOIN accounts a ON a.id = m.account
-LEFT JOIN locations l ON l.mailbox = m.id AND l.uidvalidity = m.uidvalidity AND l.gone_at IS NULL
+LEFT JOIN locations l ON l.mailbox = m.id AND l.gone_at IS NULL
 GROUP BY m.id ORDER BY a.name, m.name"""
 
 _DEVICES = """

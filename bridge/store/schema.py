@@ -129,6 +129,15 @@ _PER_ACCOUNT = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
 
+# Under the first schema a mailbox that was being listed anew had messages under two UIDVALIDITYs, and what was begun
+# showed nowhere; from now on whatever lives is listed.
+_BEGUN_BEFORE = (
+    """UPDATE locations SET gone_at = (SELECT first_seen FROM entries WHERE seq = entry) WHERE gone_at IS NULL
+       AND uidvalidity <> (SELECT uidvalidity FROM mailboxes WHERE id = mailbox AND listed_at IS NOT NULL)""",
+    """UPDATE entries SET gone_at = first_seen WHERE gone_at IS NULL
+       AND NOT EXISTS (SELECT 1 FROM locations WHERE entry = seq AND gone_at IS NULL)""",
+)
+
 # Under the first schema a device was shown its mailboxes whole, in first-seen order, and nothing was written down of
 # it. A mailbox of which it fetched or deleted something is one that it was shown: what was there at its last login has
 # its place, so that neither order nor a rule of today takes away what it was shown.
@@ -155,6 +164,6 @@ _SHOWN_BEFORE = (
 @migrations()
 def one_maildrop_of_many_mailboxes(db: Database) -> None:
     """What each device was shown and in which order, copies, votes, suspicions, and where actions put messages."""
-    for statement in _PER_DEVICE + _PER_ACCOUNT + _SHOWN_BEFORE:
+    for statement in _PER_DEVICE + _PER_ACCOUNT + _BEGUN_BEFORE + _SHOWN_BEFORE:
         db.execute(statement)
     db.execute("PRAGMA user_version = 2")

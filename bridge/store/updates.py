@@ -27,7 +27,8 @@ _DUE = (
     "SELECT i.id, d.name, i.entry, a.name, m.name, i.uidvalidity, i.uid, i.action, i.size, i.due, i.tries,"
     " i.message_id, i.content, i.target, i.target_uidvalidity, i.target_uid FROM intents i"
     " JOIN devices d ON d.id = i.device JOIN mailboxes m ON m.id = i.mailbox JOIN accounts a ON a.id = m.account"
-    " WHERE i.state = 'waiting' AND i.due <= ? ORDER BY i.due, i.id LIMIT ?"
+    " WHERE i.state = 'waiting' AND i.due <= ? AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored')"
+    " ORDER BY i.due, i.id LIMIT ?"
 )
 
 

@@ -1,6 +1,8 @@
 """What the store's tests share: a mailbox, listings of it, and sessions."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, ModSe
 from bridge.model.places import ListedMessage, ListingChange, Location, MailboxKey, MailboxState, StoredMessage
 from bridge.model.update import NewIntent, SessionRecord, UpdatePlan
 from bridge.store import Store
+from bridge.store.opening import DATABASE
 
 FAMILY = AccountId("family")
 INBOX = MailboxKey(FAMILY, MailboxName("INBOX"))
@@ -89,3 +92,13 @@ def allow(bits: int, *paths: Path) -> None:
 def files(state_dir: Path) -> list[Path]:
     """Give the files of a state directory."""
     return sorted(state_dir.iterdir())
+
+
+def broken_entries(state_dir: Path) -> list[tuple[int, int]]:
+    """Give entries that are not gone exactly when no place is left, or that lie at two places: there may be none."""
+    with closing(sqlite3.connect(state_dir / DATABASE)) as db:
+        db.execute("PRAGMA query_only = ON")
+        return db.execute(
+            "SELECT seq, count(l.id) FROM entries LEFT JOIN locations l ON l.entry = seq AND l.gone_at IS NULL"
+            " GROUP BY seq HAVING count(l.id) > 1 OR (count(l.id) = 0) <> (entries.gone_at IS NOT NULL)"
+        ).fetchall()

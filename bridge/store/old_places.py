@@ -1,0 +1,79 @@
+"""Where messages lay: what re-matching looks for a vanished message's new place with."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from bridge.model.names import AccountId, EntrySeq, MailboxName, Uid, UidValidity
+from bridge.model.places import Location, MailboxKey, MailboxPart, OldPlace, StoredMessage
+from bridge.store.rows import MESSAGE
+
+_OLD = "l.entry, m.name, l.uidvalidity, l.uid, l.size, l.date, l.provider_identity, l.content_identity"
+
+
+def load_parts(db: sqlite3.Connection, key: MailboxKey) -> list[MailboxPart]:
+    """Give a listed mailbox's live messages by UIDVALIDITY: the present one first, then the newest of those before."""
+    sql = (
+        "SELECT m.id, m.uidvalidity FROM mailboxes m JOIN accounts a ON a.id = m.account"
+        " WHERE a.name = ? AND m.name = ? AND m.listed_at IS NOT NULL"
+    )
+    found = db.execute(sql, key).fetchone()
+    if found is None:
+        return []
+    mailbox, present = found
+    # One step of the index for each UIDVALIDITY, however many messages are under it.
+    others = [each for each in _uidvalidities(db, mailbox) if each != present]
+    return [MailboxPart(UidValidity(each), _part(db, mailbox, each)) for each in (present, *reversed(others))]
+
+
+def _uidvalidities(db: sqlite3.Connection, mailbox: int) -> Iterable[int]:
+    sql = "SELECT min(uidvalidity) FROM locations WHERE mailbox = ? AND gone_at IS NULL AND uidvalidity > ?"
+    found = db.execute(sql, (mailbox, -1)).fetchone()[0]
+    while found is not None:
+        yield found
+        found = db.execute(sql, (mailbox, found)).fetchone()[0]
+
+
+def _part(db: sqlite3.Connection, mailbox: int, uidvalidity: int) -> list[StoredMessage]:
+    rows = db.execute(
+        f"SELECT {MESSAGE} FROM locations l JOIN entries e ON e.seq = l.entry"  # noqa: S608 - ours
+        " WHERE l.mailbox = ? AND l.uidvalidity = ? AND l.gone_at IS NULL",
+        (mailbox, uidvalidity),
+    )
+    # Nearly in order as the index gives them; SQLite would sort whole rows.
+    return sorted(map(StoredMessage._make, rows))
+
+
+def load_old_places(db: sqlite3.Connection, account: AccountId, places: Sequence[Location]) -> list[OldPlace]:
+    """Give what lies at these places, mailbox by mailbox."""
+    found: list[OldPlace] = []
+    for (key, uidvalidity), uids in groupby(sorted(places), key=lambda place: place[:2]):
+        rows = db.execute(
+            f"SELECT {_OLD} FROM json_each(?) AS asked CROSS JOIN mailboxes AS m"  # noqa: S608 - ours
+            " ON m.account = (SELECT id FROM accounts WHERE name = ?) AND m.name = ? JOIN locations AS l"
+            " ON l.mailbox = m.id AND l.uidvalidity = ? AND l.uid = asked.value AND l.gone_at IS NULL",
+            (json.dumps([place.uid for place in uids]), account, key.mailbox, uidvalidity),
+        )
+        found += [_old(account, row, live=True) for row in rows]
+    return found
+
+
+def load_lost_places(db: sqlite3.Connection, account: AccountId, since: float) -> list[OldPlace]:
+    """Give the last places of the account's entries that are gone since a Unix time, the last gone first."""
+    rows = db.execute(
+        f"SELECT {_OLD} FROM entries e JOIN locations l ON l.id ="  # noqa: S608 - ours
+        " (SELECT id FROM locations WHERE entry = e.seq ORDER BY gone_at DESC, id DESC LIMIT 1)"
+        " JOIN mailboxes m ON m.id = l.mailbox JOIN accounts a ON a.id = m.account AND a.name = ?"
+        " WHERE e.gone_at >= ? ORDER BY e.gone_at DESC, e.seq",
+        (account, since),
+    )
+    return [_old(account, row, live=False) for row in rows]
+
+
+def _old(account: AccountId, row: Sequence[Any], *, live: bool) -> OldPlace:
+    seq, mailbox, uidvalidity, uid, *rest = row
+    key = MailboxKey(account, MailboxName(mailbox))
+    size, date, provider, content = rest
+    return OldPlace(EntrySeq(seq), key, UidValidity(uidvalidity), Uid(uid), size, date, provider, content, live)
