@@ -28,6 +28,7 @@ class Connection:
         self.private = WaitingLine()
         self.served_general = False
         self.idle = False
+        self.looking = False
         self._pool = pool
         self._failure: UpstreamError | None = None
         self._idle_since = 0.0
@@ -59,6 +60,7 @@ class Connection:
     async def _serve(self, link: Link) -> None:
         self._idle_since = trio.current_time()
         while link.clean:
+            self.looking = False
             request = self._pool.take_for(self)
             if request is not None:
                 await request.perform(link)
@@ -82,7 +84,8 @@ class Connection:
         return False
 
     def wake(self) -> None:
-        """Have it look for work: it is idle, or waits in IDLE for the watcher."""
+        """Have it look for work: it is idle, or waits in IDLE for the watcher. Until it does it is `looking`."""
+        self.looking = self.looking or self.idle
         self.idle = False
         if self.link is not None:
             self.link.interrupt()

@@ -23,9 +23,11 @@ class Idler:
 
     async def wait(self, link: Link, until: float, changed: Callable[[], bool]) -> None:
         """Wait until something changed, `until` came, or somebody else needs the connection, which is then free."""
+        first = True
         while not self._enough(link, until, changed):
             if self.pushes and link.can("IDLE"):
-                await self._idle(link, until, changed)
+                await self._idle(link, until, changed, first=first)
+                first = False
             else:
                 self.pushes = False
                 await self._poll(link, until, changed)
@@ -33,10 +35,13 @@ class Idler:
     def _enough(self, link: Link, until: float, changed: Callable[[], bool]) -> bool:
         return changed() or link.hurry or link.wanted(Urgency.MEASURE) or trio.current_time() >= until
 
-    async def _idle(self, link: Link, until: float, changed: Callable[[], bool]) -> None:
+    async def _idle(self, link: Link, until: float, changed: Callable[[], bool], *, first: bool) -> None:
+        if first:
+            # Some servers tell in IDLE only what happens in it. Sent with it, this costs no round trip.
+            link.begin(commands.noop())
         tag, patience = link.begin(commands.idle()), link.patience()
         while not isinstance(event := await link.step(patience), Continuation):
-            if isinstance(event, Tagged):
+            if isinstance(event, Tagged) and event.tag == tag:
                 # Offered, and yet refused: ask instead.
                 self.pushes = event.kind == "OK"
                 return

@@ -131,7 +131,13 @@ class Link:
     # --- what the server says by itself
 
     async def listen(self, deadline: float) -> bool:
-        """Take what comes by itself: True when something came, False at `deadline` or when interrupted."""
+        """Take what comes by itself: True when something came, False at `deadline` or when interrupted.
+
+        Something may have come already, with the answer to a command: then nothing is waited for.
+        """
+        if self._drain():
+            await trio.lowlevel.checkpoint()
+            return True
         with trio.CancelScope(deadline=deadline) as scope:
             self._listening = scope
             try:
@@ -147,10 +153,13 @@ class Link:
         if self._listening is not None:
             self._listening.cancel()
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
+        found = False
         while not isinstance(event := self._next(), NeedData):
+            found = True
             if isinstance(event, Tagged):
                 self._ended[event.tag] = event
+        return found
 
     # --- the wire
 

@@ -155,10 +155,11 @@ class Pool:
             return
         able = [connection for connection in self.connections if self._general_for(connection) is not None]
         idle = [connection for connection in able if connection.idle]
+        coming = [connection for connection in able if connection.link is None or connection.looking]
+        if len(coming) >= len(self._waiting):
+            return  # each of them takes one when it has signed in, or when its task runs
         if idle:
             idle[0].wake()
-        elif self._coming >= len(self._waiting):
-            return  # each of them takes one when it has signed in
         elif len(self.connections) < self.limit:
             connection = Connection(self)
             self.connections.append(connection)
@@ -166,11 +167,6 @@ class Pool:
         else:
             for connection in able:
                 connection.wake()
-
-    @property
-    def _coming(self) -> int:
-        """How many connections are being opened."""
-        return sum(connection.link is None for connection in self.connections)
 
     def connected(self, connection: Connection, link: Link) -> None:
         """Take note of a connection that has signed in."""
