@@ -116,6 +116,9 @@ async def _search(link: Link, command: Command, octets: int, pace: int) -> UidSe
     answer = await link.finish(tag, patience, lambda e: found.append(e) if isinstance(e, SearchFound) else None)
     if answer.kind != "OK":
         raise link.refused("search its messages", answer)
+    if not found and link.selected is not None and link.selected.exists:
+        # Nothing said is not nothing there: the response is required (RFC 3501 §6.4.4), and messages would be lost.
+        raise link.lose(UpstreamBroken(link.account, f"account {link.account}: the server did not answer a search"))
     uids = _together(found)
     if any(part.count not in (None, len(part.uids)) for part in found):
         raise link.lose(UpstreamBroken(link.account, f"account {link.account}: the server's search does not add up"))

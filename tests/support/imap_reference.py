@@ -3,6 +3,7 @@
 import contextlib
 import imaplib
 import re
+import socket
 from collections.abc import Iterable, Iterator
 
 Imap = imaplib.IMAP4
@@ -16,6 +17,8 @@ _APPENDUID = re.compile(rb"APPENDUID \d+ (\d+)")
 def signed_in(host: str, port: int, user: str, password: str) -> Iterator[Imap]:
     """Give a connection that is logged in, and log it out."""
     imap = imaplib.IMAP4(host, port, timeout=60)
+    # It sends a literal and its CRLF apart, which otherwise costs 40 ms each time.
+    imap.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         imap.login(user, password)
         yield imap
