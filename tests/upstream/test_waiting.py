@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from bridge.model.failures import MailboxMissing, UpstreamUnavailable
 from bridge.model.names import MailboxName
 from bridge.sandbox import Rule, Script
-from bridge.sandbox.faults import Answer, Bye, Chatter, Close, Fault, Hang, Reset, Say
+from bridge.sandbox.faults import Answer, Bye, Chatter, Close, Do, Fault, Hang, Reset, Say
 from bridge.upstream import Account, Watcher
 from bridge.upstream.idling import RENEW_SECONDS
 from tests.upstream.beds import INBOX, LETTER, SECONDS, Bed, place_of, read, running, store_flags
@@ -138,6 +138,17 @@ class TestIdle:
                 await trio.sleep(50)
                 alone.sandbox.deliver("anna", LETTER)
             assert trio.current_time() - began == 50
+
+    async def test_what_is_told_together_with_the_continuation_is_heard(
+        self, autojump_clock: MockClock, alone: Bed
+    ) -> None:
+        deliver = Do(lambda: alone.sandbox.deliver("anna", LETTER))
+        alone.sandbox.script = Script([Rule("command", deliver, "IDLE")])
+        async with running(alone.settings()) as account, account.watch() as watcher:
+            await watcher.examine(INBOX)
+            began = trio.current_time()
+            assert await watcher.wait(1000)
+            assert trio.current_time() == began
 
     async def test_without_it_the_server_is_asked(self, autojump_clock: MockClock, alone: Bed) -> None:
         alone.sandbox.capabilities -= {"IDLE"}
