@@ -137,8 +137,12 @@ class Bed:
 
     async def intent(self, action: Action, uid: int, size: int, mailbox: str = "INBOX", message_id: str = "") -> Intent:
         """Give a promise about a message."""
-        location = await self.location(uid, mailbox)
-        return Intent(7, DeviceId("fax"), EntrySeq(1), location, action, size, 0.0, 0, message_id)
+        return promise_of(await self.location(uid, mailbox), action, size, message_id)
+
+
+def promise_of(location: Location, action: Action, size: int, message_id: str = "") -> Intent:
+    """Give a promise about the message at a place."""
+    return Intent(7, DeviceId("fax"), EntrySeq(1), location, action, size, 0.0, 0, message_id)
 
 
 def key(mailbox: str = "INBOX") -> MailboxKey:
