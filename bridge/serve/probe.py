@@ -7,7 +7,7 @@ import trio
 
 from bridge.model.failures import UpstreamError
 from bridge.model.settings import AccountSettings, Settings
-from bridge.upstream import Account, ProbeReport
+from bridge.upstream import Account, ProbedMailbox, ProbeReport
 
 
 def probe_accounts(settings: Settings) -> list[dict[str, Any]]:
@@ -43,6 +43,15 @@ def _lines(report: ProbeReport) -> Iterator[str]:
         yield f"to {what}: {how}"
     for mailbox in report.mailboxes:
         if not mailbox.problem:
-            octets = "" if mailbox.octets is None else f", {mailbox.octets} octets"
-            yield f"mailbox {mailbox.selector}: {mailbox.name}, {mailbox.messages} messages{octets}"
+            yield f"mailbox {mailbox.selector}: {mailbox.name}, {mailbox.messages} messages{_more(mailbox)}"
+    if report.quota is not None:
+        used, limit = report.quota
+        yield f"quota: {used} of {limit} octets used{f' ({used * 100 // limit} %)' if limit else ''}"
     yield from (f"problem: {problem}" for problem in report.problems)
+
+
+def _more(mailbox: ProbedMailbox) -> str:
+    octets = "" if mailbox.octets is None else f", {mailbox.octets} octets"
+    if not mailbox.looked_at:
+        return octets
+    return f"{octets}; of the newest {mailbox.looked_at}, {mailbox.with_message_id} have a Message-ID"

@@ -1,15 +1,28 @@
 """Looking at an account's server for `check --connect`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+import trio
+
+from bridge.identity import message_id
 from bridge.imap import commands
 from bridge.imap.events import MailboxStatus
 from bridge.model.failures import MailboxMissing, UpstreamRefused
+from bridge.model.names import MailboxName, Uid, UidValidity
 from bridge.model.settings import AccountSettings
+from bridge.upstream.carrying_out import ARCHIVED, GMAIL
+from bridge.upstream.headers import Header, HeaderFetching, Stumbling
 from bridge.upstream.link import Link
+from bridge.upstream.listing import search_all
 from bridge.upstream.names import MailboxNames
+from bridge.upstream.opening import examine
+from bridge.upstream.quota import quota
 from bridge.upstream.report import ProbedMailbox, ProbeReport
 from bridge.upstream.signin import SignIn
+
+SAMPLE = 100
+"""Messages of each mailbox whose headers are looked at: one command."""
 
 
 async def probe(settings: AccountSettings, sign_in: SignIn) -> ProbeReport:
@@ -30,6 +43,7 @@ async def probe(settings: AccountSettings, sign_in: SignIn) -> ProbeReport:
             mailboxes=mailboxes,
             uses=_uses(link, sign_in.mechanism),
             problems=tuple(problems),
+            quota=await quota(link),
         )
     finally:
         await link.close()
@@ -45,18 +59,38 @@ async def _mailbox(link: Link, names: MailboxNames, selector: str) -> ProbedMail
     except (MailboxMissing, UpstreamRefused) as failure:
         return ProbedMailbox(selector, problem=str(failure))
     told: Mapping[str, int] = found[-1].items if found else {}
-    return ProbedMailbox(selector, name, told.get("MESSAGES", 0), told.get("SIZE"))
+    probed = ProbedMailbox(selector, name, told.get("MESSAGES", 0), told.get("SIZE"))
+    return await _look_into(link, names, name, probed) if probed.messages else probed
+
+
+async def _look_into(link: Link, names: MailboxNames, name: MailboxName, probed: ProbedMailbox) -> ProbedMailbox:
+    """Look at the headers that its newest messages are known by."""
+    found: list[str] = []
+
+    async def keep(headers: list[Header]) -> None:
+        found.extend(message_id(header) for _, header in headers)
+        await trio.lowlevel.checkpoint()
+
+    try:
+        selected = await examine(link, names, name)
+        newest = list(await search_all(link, selected.exists))[-SAMPLE:]
+        fetching = HeaderFetching(name, UidValidity(selected.uidvalidity), [Uid(uid) for uid in newest], Stumbling())
+        await fetching.stretch(link, keep)
+    except (MailboxMissing, UpstreamRefused) as failure:
+        return replace(probed, problem=str(failure))
+    return replace(probed, looked_at=len(found), with_message_id=sum(map(bool, found)))
 
 
 def _uses(link: Link, mechanism: str) -> dict[str, str]:
     """Say what will be done how."""
     moving = "MOVE" if link.can("MOVE") else "COPY, then UID EXPUNGE" if link.can("UIDPLUS") else "not at all"
-    identity = "EMAILID" if link.can("OBJECTID") else "X-GM-MSGID" if link.can("X-GM-EXT-1") else "none of the server's"
+    identity = "EMAILID, and " if link.can("OBJECTID") else "X-GM-MSGID, and " if link.can(GMAIL) else ""
+    removing = "UID EXPUNGE" if link.can("UIDPLUS") else "not at all"
     return {
         "sign in": mechanism or "already signed in (PREAUTH)",
         "hear of new mail": "IDLE" if link.can("IDLE") else "polling",
         "see what changed": "CONDSTORE" if link.can("CONDSTORE") else "message counts and UIDs",
         "move messages": moving,
-        "remove messages": "UID EXPUNGE" if link.can("UIDPLUS") else "not at all",
-        "tell messages apart": identity,
+        "remove messages": removing + (ARCHIVED if link.can(GMAIL) else ""),
+        "tell messages apart": f"{identity}a digest of Message-ID, Date, From, To and Subject",
     }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.support.bridge_config import Value, write_config
 from tests.support.bridge_process import popbridge
+from tests.support.dovecot import Dovecot
 
 NOBODY: dict[str, Value] = {
     "host": "127.0.0.1",
@@ -27,6 +28,17 @@ def test_connect_names_the_account_that_cannot_be_reached(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "account mail: failed" in done.stdout
     assert "127.0.0.1:1 cannot be reached" in done.stdout
+
+
+def test_connect_tells_what_messages_are_known_by(tmp_path: Path, dovecot: Dovecot) -> None:
+    user = dovecot.fresh_user()
+    dovecot.append_all(user, [b"Message-ID: <1@example.org>\r\n\r\n", b"Subject: without\r\n\r\n"])
+    account = {**NOBODY, "port": dovecot.imap_port, "user": user, "password": dovecot.users[user]}
+    done = popbridge("check", "--connect", config=write_config(tmp_path, {"mail": account}, {"fax": FAX}))
+    assert done.returncode == 0
+    assert "to tell messages apart: a digest of Message-ID, Date, From, To and Subject" in done.stdout
+    assert "mailbox INBOX: INBOX, 2 messages" in done.stdout
+    assert "; of the newest 2, 1 have a Message-ID" in done.stdout
 
 
 def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:
