@@ -143,7 +143,7 @@ class CarryingOut:
             return Outcome("done", f"it is in {target} already")
         if copy is not None and self._acting.can_remove:
             removed = await self._remove()
-            note = f"copied to {target}, and {removed.note}"
+            note = f"copied to {copy.moved.mailbox if copy.moved else target}, and {removed.note}"
             return Outcome(removed.settled, note, copy.moved if removed.settled == "done" else None)
         if self._acting.can_move:
             return await self._acting.move(target)

@@ -7,9 +7,12 @@ import pytest
 from bridge.sandbox import SandboxServer
 from bridge.upstream import Account
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.dovecot import Dovecot
+from tests.support.dovecot import Dovecot, dovecot_missing
 from tests.support.pymap_server import PymapServer
 from tests.upstream.beds import Bed, Kind, running, serving
+from tests.upstream.promises import sandbox
+
+WITHOUT_MOVE = "IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL+ UIDPLUS ESEARCH SPECIAL-USE LIST-EXTENDED"
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +74,23 @@ async def lone_account(alone: Bed) -> AsyncIterator[Account]:
     """Give the account of `alone`, running."""
     async with running(alone.settings()) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def copying() -> Iterator[Dovecot]:
+    """A Dovecot that offers no MOVE."""
+    if missing := dovecot_missing():
+        pytest.skip(missing)
+    with Dovecot(extra=f"imap_capability = {WITHOUT_MOVE}") as server:
+        yield server
+
+
+@pytest.fixture(params=["sandbox", "dovecot"])
+async def copier(request: pytest.FixtureRequest) -> AsyncIterator[Bed]:
+    """A user on a server without MOVE, with Trash and Archive."""
+    if request.param == "dovecot":
+        server = request.getfixturevalue("copying")
+        yield Bed("dovecot", server, server.fresh_user())
+    else:
+        async with sandbox("MOVE") as bed:
+            yield bed
