@@ -22,7 +22,8 @@ LEFT_SECONDS = 3600.0
 def handover(state_dir: str | Path) -> Path:
     """Name a file for a copy in the state directory; it is not there yet. Copies that were left there go."""
     where = Path(state_dir)
-    for left in where.glob(_LEFT):
+    # With what a crash left of one that was being made.
+    for left in where.glob(f"*{_LEFT}*"):
         with suppress(OSError):
             if left.stat().st_mtime < time.time() - LEFT_SECONDS:
                 left.unlink()

@@ -20,7 +20,14 @@ class Ledger:
     """
 
     def __init__(
-        self, writer: Writer, reader: sqlite3.Connection, database: Path, runner: Runner, now: Callable[[], float]
+        self,
+        writer: Writer,
+        reader: sqlite3.Connection,
+        database: Path,
+        runner: Runner,
+        now: Callable[[], float],
+        *,
+        restored: bool = False,
     ) -> None:
         self._write = writer.write
         self._reader = reader
@@ -28,6 +35,7 @@ class Ledger:
         self._database = database
         self._runner = runner
         self._now = now
+        self._restored = restored
 
     async def stop_reading(self) -> None:
         """Close the connection that reads, when what it reads is read. For `open_store` alone."""

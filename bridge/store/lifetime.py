@@ -12,6 +12,7 @@ from typing import Any
 import trio
 
 from bridge.model.failures import StoreLocked
+from bridge.store.generation import is_restored
 from bridge.store.opening import DATABASE, open_database, open_reader, reading, take_lock
 from bridge.store.overview import overview
 from bridge.store.store import Store
@@ -40,7 +41,8 @@ async def open_store(
         try:
             reader = open_reader(where)
             writer = Writer(connection, where / DATABASE, runner)
-            store = Store(writer, reader, where / DATABASE, runner, now)
+            restored = await runner(partial(is_restored, connection))
+            store = Store(writer, reader, where / DATABASE, runner, now, restored=restored)
             try:
                 async with _writing(writer):
                     yield store

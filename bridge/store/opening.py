@@ -11,22 +11,18 @@ from sqlite_utils import Database
 
 from bridge.model.failures import StoreLocked, StoreMissing, StoreNewer, StoreUnavailable
 from bridge.store.failing import unavailable
+from bridge.store.generation import MARKER, begin_generation, read_mark, take_on, was_put_back, write_mark
 from bridge.store.schema import VERSION, migrations
 from bridge.telemetry import instant
 
 DATABASE = "popbridge.sqlite3"
 LOCK = "popbridge.lock"
-MARKER = "popbridge.state"
 
 BUSY_SECONDS = 5.0
 """How long SQLite waits for a program that is none of ours, say someone's `sqlite3`, to let go of the file."""
 
 WAL_OCTETS = 64 * 1024 * 1024
 """What the write-ahead log is cut back to after a checkpoint: a first listing of 100,000 messages fits."""
-
-_MARK = (
-    b"popbridge has kept state in this directory. Do not delete this file: it tells when popbridge.sqlite3 is lost.\n"
-)
 
 
 def take_lock(state_dir: Path) -> int:
@@ -68,17 +64,29 @@ def open_database(state_dir: Path, *, new_state: bool) -> sqlite3.Connection:
             raise _missing(path)
         os.close(_private(path))
         _keep_private(path)
-        connection = _prepared(path, lost)
+        marked = read_mark(marker)
+        connection = _prepared(path, lost, marked if was_put_back(path, marked) else None)
     except sqlite3.Error as failure:
         raise unavailable(failure, path) from failure
     except OSError as failure:
-        raise StoreUnavailable(f"{path} cannot be opened for writing: {failure.strerror}") from failure
-    try:
-        _write_marker(marker)
-    except OSError as failure:
-        connection.close()
-        raise StoreUnavailable(f"{marker} cannot be written: {failure.strerror}") from failure
+        raise StoreUnavailable(
+            f"{failure.filename or path} cannot be opened for writing: {failure.strerror}"
+        ) from failure
+    with ExitStack() as undo:
+        undo.callback(connection.close)
+        _begin(connection, path, marker, marked)
+        undo.pop_all()
     return connection
+
+
+def _begin(connection: sqlite3.Connection, path: Path, marker: Path, marked: int) -> None:
+    """Begin a generation in the database, then in the marker: never the other way round."""
+    try:
+        write_mark(marker, begin_generation(connection, marked))
+    except sqlite3.Error as failure:
+        raise unavailable(failure, path) from failure
+    except OSError as failure:
+        raise StoreUnavailable(f"{marker} cannot be written: {failure.strerror}") from failure
 
 
 def open_reader(state_dir: Path) -> sqlite3.Connection:
@@ -113,17 +121,21 @@ def reading(state_dir: Path) -> Iterator[sqlite3.Connection]:
     lock = take_lock(state_dir)
     try:
         _keep_private(path)
+        was_put_back(path, read_mark(state_dir / MARKER))
         with closing(open_reader(state_dir)) as connection:
             if _version(connection, path) < VERSION:
                 raise StoreUnavailable(f"{path} is older than this popbridge: start the daemon once to bring it up")
             yield connection
     except sqlite3.Error as failure:
         raise unavailable(failure, path) from failure
+    except OSError as failure:
+        raise StoreUnavailable(f"{path} cannot be read: {failure.strerror}") from failure
     finally:
         os.close(lock)
 
 
-def _prepared(path: Path, lost: bool) -> sqlite3.Connection:
+def _prepared(path: Path, lost: bool, put_back: int | None) -> sqlite3.Connection:
+    """Open and migrate. `put_back` is the marker's generation for a file that is not the one that was here."""
     # sqlite-utils needs the driver's default isolation for its transactions; the writer begins its own.
     connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
     with ExitStack() as undo:
@@ -131,6 +143,8 @@ def _prepared(path: Path, lost: bool) -> sqlite3.Connection:
         found = _version(connection, path)
         if lost and not found:
             raise _missing(path)
+        if put_back is not None:
+            take_on(connection, put_back)
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise StoreUnavailable(f"{path} is on a file system where SQLite cannot keep a write-ahead log")
         connection.execute("PRAGMA synchronous = FULL")
@@ -179,20 +193,3 @@ def _keep_private(path: Path) -> None:
     for name in (path, *others):
         if name.exists():
             os.close(_private(name))
-
-
-def _write_marker(marker: Path) -> None:
-    """Write the marker once the database is there, and see both names on the disk."""
-    if marker.exists():
-        return
-    descriptor = _private(marker)
-    try:
-        os.write(descriptor, _MARK)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    directory = os.open(marker.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -2,10 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from bridge.model.names import AccountId, DeviceId
+from bridge.store import generation
 from bridge.store.admin_store import AdminStore
+from bridge.store.backup import back_up
 from bridge.store.device_store import DeviceStore
 from bridge.store.index_store import IndexStore
 from bridge.store.overview import overview
@@ -37,3 +40,22 @@ class Store(IndexStore, DeviceStore, AdminStore):
         """
         voters = None if electorate is None else list(electorate)
         return await self._read(lambda db: overview(db, voters))
+
+    @property
+    def restored(self) -> bool:
+        """True for a backup or an older file that was put back: `due_intents` gives nothing until `resume`."""
+        return self._restored
+
+    async def resume(self) -> int:
+        """Take a database that was put back for what it is from now on; gives how many intents this releases."""
+        released = await self._write(generation.resume)
+        self._restored = False
+        return released
+
+    async def backup(self, target: Path) -> None:
+        """Write a copy of one moment into a new file, for its owner alone, while writers go on; then it is on the disk.
+
+        Raises `StoreUnavailable` when the file is there already or cannot be written, and leaves no file then. Once
+        begun it is finished, also when cancelled. Whoever opens the copy finds it `restored`.
+        """
+        await self._read(lambda reader: back_up(reader, self._database, target))

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import trio
 
-from bridge.model.names import EntrySeq
-from bridge.model.places import ListingChange
+from bridge.maildrop import unique_id
+from bridge.model.names import EntrySeq, Uid
+from bridge.model.places import AccountChange, ListingChange, MailboxChange, MeasuredMessage
 from bridge.store import open_store
 from bridge.telemetry import set_instant_hook
-from tests.store.support import FAX, INBOX, ONE, listed, namer, place, plan, session, trash, whole
+from tests.store.support import FAMILY, FAX, INBOX, JUNK, ONE, listed, namer, place, plan, session, trash, whole
 
 
 def strike(instant: str, times: int) -> None:
@@ -37,6 +38,14 @@ def told(step: str) -> None:
     sys.stdout.flush()
 
 
+def a_move() -> AccountChange:
+    """Give the round in which the second message moves, and a new one comes where it is now."""
+    there, new = listed(1, 2)
+    inbox = MailboxChange(INBOX, whole(2, 4), vanished=(Uid(2),))
+    junk = MailboxChange(JUNK, whole(2, 3), inherited=((EntrySeq(2), there),), appended=(new,))
+    return AccountChange(FAMILY, (inbox, junk))
+
+
 async def live(state_dir: str) -> None:
     """Do what a bridge does in its first minutes."""
     async with open_store(state_dir) as store:
@@ -48,8 +57,10 @@ async def live(state_dir: str) -> None:
         promise = plan(FAX, 9.0, [EntrySeq(1), EntrySeq(2)], [EntrySeq(1)])
         await store.commit_update(replace(promise, intents=(trash(EntrySeq(1), 1, 10.0),)))
         told("updated")
-        await store.record_sizes([(place(1), 101)])
+        await store.record_measured([(place(1), MeasuredMessage(101, True))])
         told("measured")
+        await store.apply_refresh(a_move(), unique_id)
+        told("moved")
         await store.record_session(session(FAX, 9.0))
         told("closed")
 

@@ -102,3 +102,13 @@ def broken_entries(state_dir: Path) -> list[tuple[int, int]]:
             "SELECT seq, count(l.id) FROM entries LEFT JOIN locations l ON l.entry = seq AND l.gone_at IS NULL"
             " GROUP BY seq HAVING count(l.id) > 1 OR (count(l.id) = 0) <> (entries.gone_at IS NOT NULL)"
         ).fetchall()
+
+
+def spare(disk: Path) -> int:
+    """Fill the disk up; gives how many octets went into the file that does it."""
+    with (disk / "other").open("wb", buffering=0) as other:
+        try:
+            while True:
+                other.write(bytes(4096))
+        except OSError:
+            return other.tell()

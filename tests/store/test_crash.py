@@ -9,10 +9,10 @@ import pytest
 import trio
 
 from bridge.store import open_store
-from tests.store.support import FAX, INBOX, allow, files, fill, modes, uids
+from tests.store.support import FAX, INBOX, JUNK, allow, broken_entries, files, fill, modes, uids
 
 ROOT = Path(__file__).parents[2]
-STEPS = ["opened", "begun", "listed", "updated", "measured", "closed"]
+STEPS = ["opened", "begun", "listed", "updated", "measured", "moved", "closed"]
 
 
 def crash(state_dir: Path, instant: str, times: int) -> list[str]:
@@ -27,7 +27,7 @@ async def found(state_dir: Path) -> list[str]:
     """Give the steps whose traces are in the database; each must be whole."""
     async with open_store(state_dir) as store:
         messages = await store.load_messages(INBOX)
-        mailboxes = await store.load_mailboxes()
+        mailboxes, junk = await store.load_mailboxes(), await store.load_parts(JUNK)
         hides, intents = await store.load_hides(FAX), await store.due_intents(10.0, 9)
         last = [row["last_session"] for row in (await store.overview())["devices"]]
     assert [message.seq for message in messages] == uids(messages)
@@ -35,9 +35,14 @@ async def found(state_dir: Path) -> list[str]:
         ([], []),
         ([1, 2], [False]),
         ([1, 2, 3], [True]),
+        ([1, 3], [True, True]),
     ]
+    assert [[(row.seq, row.uid) for row in part.messages] for part in junk] == len(mailboxes[1:]) * [[(2, 1), (4, 2)]]
+    assert broken_entries(state_dir) == []
     assert (hides, len(intents), len(last)) in [([], 0, 0), ([1, 2], 1, 1)]
-    signs = [True, messages, messages[2:], hides, messages and messages[0].measured == 101, last and last[0]]
+    listed = [mailbox for mailbox in mailboxes if mailbox.state]
+    measured = messages and messages[0].measured == 101
+    signs = [True, messages, listed, hides, measured, junk, last and last[0]]
     return [step for step, sign in zip(STEPS, signs, strict=True) if sign]
 
 

@@ -1,46 +1,16 @@
 """A disk that is really full: a small file system of its own, where the tests may mount one."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bridge.maildrop import unique_id
 from bridge.model.failures import StoreUnavailable
 from bridge.model.names import EntrySeq, Uid
-from bridge.model.places import ListedMessage, ListingChange
+from bridge.model.places import AccountChange, ListedMessage, ListingChange, MailboxChange
 from bridge.store import Store, open_store
-from bridge.store.opening import MARKER
-from tests.store.support import FAX, INBOX, ONE, fill, namer, plan, uids
-
-OCTETS = 1024 * 1024
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of 1 MiB, mounted for one test."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("DISK FULL IS NOT TESTED HERE: mounting a small file system needs root and mount(8)")
-    mounted = ["mount", "-t", "tmpfs", "-o", f"size={OCTETS}", "popbridge-test", str(disk)]
-    done = subprocess.run(mounted, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"DISK FULL IS NOT TESTED HERE: a small file system cannot be mounted: {done.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def spare(disk: Path) -> int:
-    """Fill the disk up; gives how many octets went into the file that does it."""
-    with (disk / "other").open("wb", buffering=0) as other:
-        try:
-            while True:
-                other.write(bytes(4096))
-        except OSError:
-            return other.tell()
+from bridge.store.generation import MARKER
+from tests.store.support import FAMILY, FAX, INBOX, ONE, TWO, broken_entries, fill, namer, plan, spare, uids, whole
 
 
 def make_room(disk: Path) -> None:
@@ -68,6 +38,33 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk: Path)
     async with open_store(small_disk / "state") as store:
         assert len(await store.load_messages(INBOX)) == 502
         assert await store.load_hides(FAX) == [1]
+
+
+async def test_a_full_disk_leaves_no_round_half_written(small_disk: Path) -> None:
+    state_dir = small_disk / "state"
+    renumbered = MailboxChange(
+        INBOX,
+        whole(500, 501, TWO),
+        inherited=tuple((EntrySeq(uid), ListedMessage(Uid(uid), 100, 0, "x" * 80)) for uid in range(1, 251)),
+        appended=tuple(ListedMessage(Uid(uid), 100, 0, "x" * 80) for uid in range(251, 501)),
+    )
+    async with open_store(state_dir) as store:
+        await list_many(store, 1)
+        await store.apply_listing(ListingChange(INBOX, ONE, state=whole(500, 501)), namer())
+        before = await store.load_parts(INBOX)
+        spare(small_disk)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="disk is full: make room"):
+                await store.apply_refresh(AccountChange(FAMILY, (renumbered,)), unique_id)
+            with pytest.raises(StoreUnavailable, match="disk is full: make room"):
+                await store.record_identities(INBOX, ONE, [(Uid(uid), "m" * 33) for uid in range(1, 501)])
+        assert await store.load_parts(INBOX) == before
+        assert [mailbox.state for mailbox in await store.load_mailboxes()] == [whole(500, 501)]
+        assert await store.load_lost_places(FAMILY, 0) == []
+        make_room(small_disk)
+        rows = await store.apply_refresh(AccountChange(FAMILY, (renumbered,)), unique_id)
+        assert [row.seq for row in rows[INBOX]] == [*range(1, 251), *range(501, 751)]
+    assert broken_entries(state_dir) == []
 
 
 async def test_a_full_disk_at_the_first_start_leaves_no_claim_that_state_was_here(small_disk: Path) -> None:

@@ -50,7 +50,10 @@ def test_where_there_is_no_directory_that_is_said(tmp_path: Path) -> None:
 
 def test_copies_that_nobody_took_go_after_a_while(tmp_path: Path) -> None:
     left, recent = copy_in(tmp_path), copy_in(tmp_path)
+    half_made = left.with_name(f".{left.name}.part")
+    half_made.touch()
     before = left.stat().st_mtime - LEFT_SECONDS - 1
-    os.utime(left, (before, before))
+    for path in (left, half_made):
+        os.utime(path, (before, before))
     handover(tmp_path)
     assert files(tmp_path) == [recent]

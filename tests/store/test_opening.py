@@ -11,7 +11,8 @@ import trio
 
 from bridge.model.failures import StoreError, StoreLocked, StoreMissing, StoreNewer, StoreUnavailable
 from bridge.store import inline, open_store, read_offline
-from bridge.store.opening import DATABASE, LOCK, MARKER
+from bridge.store.generation import MARKER
+from bridge.store.opening import DATABASE, LOCK
 from bridge.store.schema import VERSION
 from tests.store.support import FAX, INBOX, allow, files, fill, mode, modes, plan
 
