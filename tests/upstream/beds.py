@@ -126,9 +126,7 @@ class Bed:
 
     async def status(self, mailbox: str = "INBOX") -> Mapping[str, int]:
         """Give MESSAGES, UIDNEXT and UIDVALIDITY of a mailbox."""
-        answer = await self.ask(lambda imap: imap.status(f'"{mailbox}"', "(MESSAGES UIDNEXT UIDVALIDITY)"))
-        found = re.findall(r"(MESSAGES|UIDNEXT|UIDVALIDITY) (\d+)", answer[1][0].decode())
-        return {name: int(number) for name, number in found}
+        return await self.ask(lambda imap: status(imap, mailbox))
 
     async def location(self, uid: int, mailbox: str = "INBOX") -> Location:
         """Give the place of a message as it is named now."""
@@ -206,6 +204,13 @@ async def listing(watcher: Watcher, first: int = 1) -> list[list[ListedMessage]]
 
     await watcher.list_messages(Uid(first), keep)
     return batches
+
+
+def status(imap: imaplib.IMAP4, mailbox: str) -> Mapping[str, int]:
+    """Ask for MESSAGES, UIDNEXT and UIDVALIDITY of a mailbox."""
+    answer = imap.status(f'"{mailbox}"', "(MESSAGES UIDNEXT UIDVALIDITY)")
+    found = re.findall(r"(MESSAGES|UIDNEXT|UIDVALIDITY) (\d+)", answer[1][0].decode())
+    return {name: int(number) for name, number in found}
 
 
 def store_flags(imap: imaplib.IMAP4, mailbox: str, uid: int, flag: str) -> None:
