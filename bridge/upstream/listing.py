@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from bridge.imap import Command, UidSet, commands
 from bridge.imap.events import Event, Fetched, FetchedRows, SearchFound, Tagged
-from bridge.model.failures import UpstreamBroken
+from bridge.model.failures import UpstreamBroken, UpstreamRefused
 from bridge.model.names import Uid
 from bridge.model.places import ListedMessage
 from bridge.search import Criteria
@@ -20,6 +20,8 @@ LINE_OCTETS = 96
 
 NUMBER_OCTETS = 11
 """What a UID in a SEARCH response has at most, with its blank."""
+
+UNANSWERED = "the server did not answer a search"
 
 SEARCHED = 2000
 """Messages that a server may look through in the time of one command: some read every text from the disk for that."""
@@ -91,7 +93,11 @@ async def search_all(link: Link, messages: int) -> UidSet:
     """Give every UID of the open mailbox, in time for an answer as long as `messages` make it, and no longer."""
     octets = messages * NUMBER_OCTETS
     # As long as it takes at the slowest pace accepted.
-    return await _search(link, commands.search_all(link.can("ESEARCH")), octets, 1 + octets // PROGRESS_OCTETS)
+    found = await _search(link, commands.search_all(link.can("ESEARCH")), octets, 1 + octets // PROGRESS_OCTETS)
+    if found is None and link.selected is not None and link.selected.exists:
+        # Nothing said is not nothing there: the response is required (RFC 3501 §6.4.4), and messages would be lost.
+        raise link.lose(UpstreamBroken(link.account, f"account {link.account}: {UNANSWERED}"))
+    return found or UidSet()
 
 
 async def search(link: Link, criteria: Criteria, first: Uid, messages: int) -> UidSet:
@@ -101,14 +107,17 @@ async def search(link: Link, criteria: Criteria, first: Uid, messages: int) -> U
     words = ("UID", f"{first}:*", "(", *criteria, ")")
     pace = 1 + messages // SEARCHED
     found = await _search(link, commands.search(words, link.can("ESEARCH")), messages * NUMBER_OCTETS, pace)
+    if found is None:
+        # Taken for nothing found, it would hide messages for ever.
+        raise UpstreamRefused(link.account, f"account {link.account}: {UNANSWERED}")
     # `*` is the last message, even where that comes before `first`.
     return UidSet((max(low, first), high) for low, high in found.ranges() if high >= first)
 
 
-async def _search(link: Link, command: Command, octets: int, pace: int) -> UidSet:
+async def _search(link: Link, command: Command, octets: int, pace: int) -> UidSet | None:
     """Wait for an answer of so many octets at most, `pace` times as long as for another command.
 
-    It is one line, seen only when whole; meanwhile nothing that comes is progress.
+    It is one line, seen only when whole; meanwhile nothing that comes is progress. None when the server says OK alone.
     """
     found: list[SearchFound] = []
     tag = link.begin(command, owed=octets)
@@ -116,13 +125,10 @@ async def _search(link: Link, command: Command, octets: int, pace: int) -> UidSe
     answer = await link.finish(tag, patience, lambda e: found.append(e) if isinstance(e, SearchFound) else None)
     if answer.kind != "OK":
         raise link.refused("search its messages", answer)
-    if not found and link.selected is not None and link.selected.exists:
-        # Nothing said is not nothing there: the response is required (RFC 3501 §6.4.4), and messages would be lost.
-        raise link.lose(UpstreamBroken(link.account, f"account {link.account}: the server did not answer a search"))
     uids = _together(found)
     if any(part.count not in (None, len(part.uids)) for part in found):
         raise link.lose(UpstreamBroken(link.account, f"account {link.account}: the server's search does not add up"))
-    return uids
+    return uids if found else None
 
 
 def _together(found: list[SearchFound]) -> UidSet:

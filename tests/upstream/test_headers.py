@@ -9,10 +9,9 @@ from bridge.identity import content_identity
 from bridge.imap import UidSet
 from bridge.model.failures import MailboxChanged, UpstreamError, UpstreamUnavailable
 from bridge.model.names import Uid, UidValidity
-from bridge.model.places import MeasuredMessage
 from bridge.sandbox.faults import Answer, Close, Fault, FaultScript, Moment
 from bridge.upstream import Account
-from tests.support.messages import MESSAGES, repaired
+from tests.support.messages import MESSAGES
 from tests.upstream.beds import LETTER, Bed, key, read, running
 
 ODD = [
@@ -161,16 +160,3 @@ async def test_a_sink_that_fails_ends_it_and_the_connection_goes_on(alone: Bed, 
     found: dict[int, bytes] = {}
     await lone_account.headers(place.key, place.uidvalidity, uids, found.__setitem__)
     assert len(found) == 10
-
-
-async def test_measuring_tells_octets_and_whether_there_is_a_subject(bed: Bed, account: Account) -> None:
-    uids = await bed.deliver(*MESSAGES.values(), *ODD)
-    whole = await bed.contents()
-    found: dict[int, MeasuredMessage] = {}
-    place = await bed.location(uids[0])
-    await account.measure(place.key, place.uidvalidity, uids, found.__setitem__)
-    assert {uid: measured.octets for uid, measured in found.items()} == {
-        uid: len(repaired(text)) for uid, text in whole.items()
-    }
-    without = [uid for uid, measured in found.items() if not measured.subject]
-    assert [whole[uid].partition(b":")[0] for uid in without] == [b"X-Nothing", b"To"]

@@ -96,6 +96,16 @@ async def test_a_server_that_will_not_search_so_can_be_used_on(alone: Bed, lone_
         assert list(await watcher.search("SEEN", Uid(1))) == [2]
 
 
+async def test_ok_alone_is_not_taken_for_nothing_found(alone: Bed, lone_account: Account) -> None:
+    await fill(alone)
+    alone.sandbox.script = Script([Rule("command", Answer("OK", "searched"), "UID SEARCH")])
+    async with lone_account.watch() as watcher:
+        await watcher.examine(key().mailbox)
+        with pytest.raises(UpstreamRefused, match="the server did not answer a search"):
+            await watcher.search("SEEN", Uid(1))
+        assert list(await watcher.search("SEEN", Uid(1))) == [2]
+
+
 async def test_what_is_no_key_is_not_sent(alone: Bed, lone_account: Account) -> None:
     await fill(alone)
     for search in ("UNSEEN) (ALL", "1:3", "YOUNGER 3600", ""):
