@@ -122,8 +122,9 @@ class Account:
     ) -> None:
         """Give `sink` the header fields that messages are known by (`IDENTITY_FIELDS`); readers go first.
 
-        What the server will not give is left out. `sink` is called in the caller's task while more come, so that few
-        are in memory, and for what came also when this raises. Raises `MailboxChanged`.
+        What the server will not give is left out, and when it gives none at all, `UpstreamRefused` is raised a few
+        times before that. `sink` is called in the caller's task while more come, so that few are in memory, and for
+        what came also when this raises. Raises `MailboxChanged`.
         """
         fetching = HeaderFetching(key.mailbox, uidvalidity, uids, self._stumbling)
 

@@ -20,7 +20,7 @@ Sink = Callable[[Uid, bytes], None]
 Put = Callable[[list[Header]], Awaitable[None]]
 
 TOGETHER = (500, 25, 1, 1)
-"""Messages asked for in one command, by how often a connection was lost over them. After that they are left out."""
+"""Messages asked for in one command, by how often trouble came of asking for them. After that they are left out."""
 
 HEADER_OCTETS = 400
 """About what the fields of one message have, with the line around them."""
@@ -29,7 +29,7 @@ BATCH_OCTETS = 128 * 1024
 """Octets handed on at once."""
 
 REFUSALS = 100
-"""Messages refused one by one, in one call, before the rest is left out as well."""
+"""Messages refused one by one, in one call, before it is taken for a refusal to give any just now."""
 
 
 def handing(sink: Sink) -> Put:
@@ -44,38 +44,40 @@ def handing(sink: Sink) -> Put:
 
 
 class Stumbling:
-    """Messages over which connections were lost, per account: one of them must not keep all others from being read.
+    """Messages whose headers made trouble, per account: one of them must not keep all others from being read.
 
     A server may close the connection at a message that it cannot read itself, or call it a bug of its own, each time.
+    But trouble may also pass, so it takes a few times until a message is left out.
     """
 
     def __init__(self) -> None:
-        self._losses: dict[tuple[MailboxName, UidValidity, int], int] = {}
+        self._times: dict[tuple[MailboxName, UidValidity, int], int] = {}
 
-    def lost_over(self, mailbox: MailboxName, uidvalidity: UidValidity, uids: Iterable[int]) -> None:
-        """A connection was lost while these were asked for and had not come."""
+    def over(self, mailbox: MailboxName, uidvalidity: UidValidity, uids: Iterable[int]) -> None:
+        """Trouble came of asking for these."""
         for uid in uids:
             place = (mailbox, uidvalidity, uid)
-            self._losses[place] = self._losses.get(place, 0) + 1
+            self._times[place] = self._times.get(place, 0) + 1
 
     def came(self, mailbox: MailboxName, uidvalidity: UidValidity, uid: int) -> None:
         """One of them came."""
-        self._losses.pop((mailbox, uidvalidity, uid), None)
+        self._times.pop((mailbox, uidvalidity, uid), None)
 
     def sorted(self, mailbox: MailboxName, uidvalidity: UidValidity, uids: Iterable[Uid]) -> list[list[Uid]]:
         """Give those to be asked for, by how many together, as in `TOGETHER`."""
         found: list[list[Uid]] = [[] for _ in TOGETHER]
         for uid in uids:
-            losses = self._losses.get((mailbox, uidvalidity, uid), 0) if self._losses else 0
-            if losses < len(TOGETHER):
-                found[losses].append(uid)
+            times = self._times.get((mailbox, uidvalidity, uid), 0) if self._times else 0
+            if times < len(TOGETHER):
+                found[times].append(uid)
         return found
 
 
 class HeaderFetching:
     """Fetches headers of one mailbox, in stretches, until nothing is `left`.
 
-    What the server does not give is left out. Connections that are lost over a message are remembered in `stumbling`.
+    What the server does not give is left out, once that is no passing trouble, as far as `stumbling` remembers. Until
+    then it raises: `UpstreamRefused` when nothing is given, or hardly anything.
     """
 
     def __init__(
@@ -84,10 +86,11 @@ class HeaderFetching:
         self._mailbox = mailbox
         self._uidvalidity = uidvalidity
         self._stumbling = stumbling
-        self._refusals = 0
+        self._refused: list[int] = []
+        self._came = False
         self._pieces: deque[UidSet] = deque()
-        by_losses = stumbling.sorted(mailbox, uidvalidity, dict.fromkeys(uids))
-        for together, some in zip(TOGETHER, by_losses, strict=True):
+        by_times = stumbling.sorted(mailbox, uidvalidity, dict.fromkeys(uids))
+        for together, some in zip(TOGETHER, by_times, strict=True):
             self._pieces += _pieces(some, together)
 
     @property
@@ -109,10 +112,13 @@ class HeaderFetching:
             try:
                 await self._fetch(link, uids, pending, put)
             except UpstreamRefused:
-                self._ask_smaller(len(uids), sorted(pending))
+                self._refused_some(len(uids), sorted(pending))
+                if self._refuses_all():
+                    self._stumbling.over(self._mailbox, self._uidvalidity, self._refused)
+                    raise
             except UpstreamError:
                 if link.lost is not None:
-                    self._stumbling.lost_over(self._mailbox, self._uidvalidity, pending)
+                    self._stumbling.over(self._mailbox, self._uidvalidity, pending)
                 raise
             served = True
 
@@ -134,7 +140,7 @@ class HeaderFetching:
             await put(batch)
         if event.kind != "OK":
             if event.code is not None and event.code.name == "SERVERBUG":
-                self._stumbling.lost_over(self._mailbox, self._uidvalidity, pending)
+                self._stumbling.over(self._mailbox, self._uidvalidity, pending)
             raise link.refused("give headers of messages", event)
 
     def _header(self, event: Event, pending: set[int]) -> Header | None:
@@ -143,18 +149,21 @@ class HeaderFetching:
         header = header_of(event.sections)
         if header is None:
             return None
+        self._came = True
         pending.discard(event.uid)
         self._stumbling.came(self._mailbox, self._uidvalidity, event.uid)
         return Uid(event.uid), header
 
-    def _ask_smaller(self, asked: int, pending: list[int]) -> None:
+    def _refused_some(self, asked: int, pending: list[int]) -> None:
         """A NO leaves open which of them it is about: ask for fewer at once, down to one, which is left out."""
-        self._refusals += asked == 1
-        if self._refusals > REFUSALS:
-            self._pieces.clear()
         smaller = next((together for together in TOGETHER if together < asked), 0)
         if smaller:
             self._pieces.extendleft(reversed(list(_pieces([Uid(uid) for uid in pending], smaller))))
+        else:
+            self._refused += pending
+
+    def _refuses_all(self) -> bool:
+        return len(self._refused) >= REFUSALS or not (self._came or self._pieces)
 
 
 def _pieces(uids: Iterable[Uid], together: int) -> Iterable[UidSet]:

@@ -144,8 +144,9 @@ class Watcher:
     async def headers(self, uids: Sequence[Uid], sink: Callable[[Uid, bytes], None]) -> None:
         """Give `sink` the header fields that messages of the examined mailbox are known by (`IDENTITY_FIELDS`).
 
-        What the server will not give is left out. `sink` is called while more come, so that few are in memory. Raises
-        `MailboxChanged` as `list_messages` does.
+        What the server will not give is left out, and when it gives none at all, `UpstreamRefused` is raised a few
+        times before that. `sink` is called while more come, so that few are in memory. Raises `MailboxChanged` as
+        `list_messages` does.
         """
         mailbox, uidvalidity = self._mailbox, self._state.uidvalidity if self._state else UidValidity(0)
         fetching = HeaderFetching(mailbox, uidvalidity, uids, self._stumbling)

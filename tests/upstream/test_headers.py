@@ -7,7 +7,7 @@ import trio
 
 from bridge.identity import content_identity
 from bridge.imap import UidSet
-from bridge.model.failures import MailboxChanged, UpstreamError, UpstreamUnavailable
+from bridge.model.failures import MailboxChanged, UpstreamError, UpstreamRefused, UpstreamUnavailable
 from bridge.model.names import Uid, UidValidity
 from bridge.sandbox.faults import Answer, Close, Fault, FaultScript, Moment
 from bridge.upstream import Account
@@ -97,11 +97,26 @@ async def test_a_message_that_is_refused_takes_no_other_along(alone: Bed, lone_a
     assert script.asked < 100
 
 
-async def test_a_server_that_refuses_all_is_not_asked_for_ever(alone: Bed, lone_account: Account) -> None:
-    uids = fill(alone, 600)
-    alone.sandbox.script = script = Choking(Answer("BAD", "no such item"), *uids)
+@pytest.mark.parametrize("messages", [1, 60, 600])
+async def test_a_server_that_refuses_all_is_not_taken_at_its_word_at_once(
+    alone: Bed, lone_account: Account, messages: int
+) -> None:
+    uids = fill(alone, messages)
+    alone.sandbox.script = script = Choking(Answer("NO", "busy"), *uids)
+    with pytest.raises(UpstreamRefused, match='the server would not give headers of messages \\("busy"\\)'):
+        await by_watcher(lone_account, uids)
+    assert script.asked <= 106
+    alone.sandbox.script = None
+    assert sorted(await by_watcher(lone_account, uids)) == uids
+
+
+async def test_a_server_that_always_refuses_all_is_believed_in_the_end(alone: Bed, lone_account: Account) -> None:
+    uids = fill(alone, 50)
+    alone.sandbox.script = Choking(Answer("BAD", "no such item"), *uids)
+    for _ in range(4):
+        with pytest.raises(UpstreamRefused):
+            await by_watcher(lone_account, uids)
     assert await by_watcher(lone_account, uids) == {}
-    assert script.asked < 200
 
 
 @pytest.mark.parametrize("fault", [Close(), Answer("NO", "oops", "SERVERBUG")], ids=["closes", "calls it its own bug"])
