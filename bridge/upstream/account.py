@@ -18,8 +18,10 @@ from bridge.upstream.fetching import open_for
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.health import AccountHealth
 from bridge.upstream.link import Link
+from bridge.upstream.listing import search
 from bridge.upstream.measuring import Measuring
 from bridge.upstream.names import MailboxNames
+from bridge.upstream.opening import ensure_open
 from bridge.upstream.outcome import Copied, Outcome
 from bridge.upstream.pool import Pool
 from bridge.upstream.probing import probe
@@ -134,6 +136,19 @@ class Account:
 
         while fetching.left:
             await stream(self._settings.name, Urgency.MEASURE, self._pool.submit, job, handing(sink))
+
+    async def find(self, key: MailboxKey, message_id: str) -> list[Location]:
+        """Give where in a mailbox messages lie whose Message-ID holds this text. The server may have to read them all.
+
+        Raises `MailboxMissing`, or `UpstreamRefused` where the server will not search so.
+        """
+        return await self._ask(lambda link: self._find(link, key, message_id))
+
+    async def _find(self, link: Link, key: MailboxKey, message_id: str) -> list[Location]:
+        selected = await ensure_open(link, self._names, key.mailbox)
+        header = ("HEADER", "MESSAGE-ID", message_id.encode())
+        found = await search(link, header, Uid(1), selected.exists)
+        return [Location(key, UidValidity(selected.uidvalidity), Uid(uid)) for uid in found]
 
     async def carry_out(self, intent: Intent, copied: Callable[[MovedTo], Awaitable[None]] | None = None) -> Outcome:
         """Do what was promised, if the message is still the one it was promised for. Cancelled: it may be done.
