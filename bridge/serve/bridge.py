@@ -15,7 +15,11 @@ from bridge.model.secret import Secret
 from bridge.model.settings import PasswordHash, ServerSettings, Settings
 from bridge.net import Listener, Stream, notify, open_listeners, run_guarded, watchdog_interval
 from bridge.serve.accounts import RunningAccounts
+from bridge.serve.admin import Administration, Running
 from bridge.serve.overview import Overview
+from bridge.serve.requests import carry_out
+from bridge.serve.returns import Returns
+from bridge.serve.running_live import RunningLive
 from bridge.session import ConfiguredDoorkeeper, DeviceSession, Gate, Leases, Services
 from bridge.store import Store, open_store
 from bridge.telemetry import announce, get_logger
@@ -32,10 +36,6 @@ HISTORY_PAUSE = 6 * 3600.0
 """Seconds between two looks for session rows that are too old."""
 
 Load = Callable[[], Settings]
-
-
-class UnknownCommand(BridgeError):
-    """The control socket was asked for something this version does not have."""
 
 
 class Bridge:
@@ -61,6 +61,8 @@ class Bridge:
         self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
         self._leases = Leases()
         self._gate = Gate(settings.server)
+        self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
+        self._returns = Returns(store, self._live)
         self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate)
 
     async def _verify(self, stored: PasswordHash, given: Secret) -> bool:
@@ -74,7 +76,8 @@ class Bridge:
         await self._nursery.start(serve_control, self.settings.server.control, self._command)
         for name, task in (("intents", self._intents.run), ("history", self._forget), ("watchdog", _watchdog)):
             self._nursery.start_soon(run_guarded, name, task)
-        self._nursery.start_soon(run_guarded, "leftovers", self._maildrops.run)
+        for name, task in (("leftovers", self._maildrops.run), ("returns", self._returns.run)):
+            self._nursery.start_soon(run_guarded, name, task)
 
     async def listed(self) -> None:
         """Wait until every account was listed; the caller brings the deadline."""
@@ -108,9 +111,10 @@ class Bridge:
             await (session.run() if admitted else session.refuse())
 
     async def _command(self, command: str, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        if command != "status":
-            raise UnknownCommand(f"this popbridge does not know the command {command}")
-        return await self._overview.show(self.settings, self.listeners, self.since)
+        if command == "status":
+            return await self._overview.show(self.settings, self.listeners, self.since)
+        running = Running(self._live, self._returns)
+        return await carry_out(Administration(self._store, self.settings, running), command, arguments, progress)
 
     async def reload(self) -> None:
         """Read the config again; a wrong one is told in the log and changes nothing. Sessions keep what they have."""

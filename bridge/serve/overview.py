@@ -28,7 +28,7 @@ class Overview:
 
     async def show(self, settings: Settings, listeners: Sequence[Listener], since: float) -> dict[str, Any]:
         """Give it as `status --json` has it, without `version` and `running`. Waits for the database."""
-        stored = await self._store.overview()
+        stored = await self._store.overview(settings.devices)
         by_account = {account["name"]: account for account in stored["accounts"]}
         by_device = {device["name"]: device for device in stored["devices"]}
         accounts = [

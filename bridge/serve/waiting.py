@@ -46,14 +46,24 @@ def device_waiting(device: DeviceSettings, settings: Settings, stored: Stored, a
     """Give what a device waits for or holds back, and the sources that it was never shown."""
     since = stored.get("held_since")
     return {
+        "hidden_by": stored.get("hidden_by", {}),
         "held": stored.get("held", 0),
         "held_since": since,
         "held_until": None if since is None else since + HELD_SECONDS,
         "voting": stored.get("voting", 0),
         "returning": stored.get("returning", 0),
-        "holds_back": stored.get("holds_back", {"messages": 0, "since": None}),
+        "holds_back": _votes(stored.get("holds_back"), settings),
+        "held_back": _votes(stored.get("held_back"), settings),
         "never_shown": _never_shown(device, settings, stored, accounts),
     }
+
+
+def _votes(stored: Stored | None, settings: Settings) -> Facts:
+    """Give on how many messages whose deletion waits, since when, and for or by which other devices."""
+    if not stored:
+        return {"messages": 0, "since": None, "devices": []}
+    names = {one.id: one.name for one in settings.devices.values()}
+    return {**stored, "devices": [names.get(one, one) for one in stored["devices"]]}
 
 
 def _never_shown(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Iterable[Stored]) -> list[str]:

@@ -36,15 +36,24 @@ def test_a_source_was_shown_under_the_name_that_its_selector_has(tmp_path: Path)
     assert facts["never_shown"] == ["family/INBOX"]
 
 
+def test_who_holds_whom_back_is_named_as_in_the_configuration(tmp_path: Path) -> None:
+    fax, den = device("fax"), device("den")
+    votes = {"messages": 2, "since": 5.0, "devices": ["den-id", "gone"]}
+    facts = device_waiting(fax, settings(tmp_path, fax, den), {"holds_back": votes}, [])
+    assert facts["holds_back"] == {"messages": 2, "since": 5.0, "devices": ["den", "gone"]}
+
+
 def test_of_a_device_that_never_came_nothing_waits(tmp_path: Path) -> None:
     fax = device("fax")
     assert device_waiting(fax, settings(tmp_path, fax), {}, []) == {
+        "hidden_by": {},
         "held": 0,
         "held_since": None,
         "held_until": None,
         "voting": 0,
         "returning": 0,
-        "holds_back": {"messages": 0, "since": None},
+        "holds_back": {"messages": 0, "since": None, "devices": []},
+        "held_back": {"messages": 0, "since": None, "devices": []},
         "never_shown": ["family/INBOX"],
     }
 

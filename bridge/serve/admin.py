@@ -1,0 +1,224 @@
+"""What an owner's commands do: the same code while popbridge runs and while it does not."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import trio
+
+from bridge.model.admin import Undone
+from bridge.model.failures import BridgeError, MaildropInUse
+from bridge.model.names import EntrySeq
+from bridge.model.settings import Settings
+from bridge.serve.explaining import Explaining
+from bridge.serve.known import KnownAccount, KnownDevice, find_account, find_device
+from bridge.serve.live import Live, Returned
+from bridge.serve.progress import Progress, watched
+from bridge.serve.returns import Returns
+from bridge.store import Store, handover
+
+Facts = dict[str, Any]
+"""What a command did, ready for JSON. Times are Unix seconds; names are those of the configuration."""
+
+
+class NotNow(BridgeError):
+    """What was asked for cannot be done as things are; the sentence says what to do first."""
+
+
+class Running(NamedTuple):
+    """What a running popbridge adds."""
+
+    live: Live
+    returns: Returns
+
+
+class Administration:
+    """Carries out an owner's commands on an open store. With `running` None no popbridge runs, and the store's lock is
+    the caller's.
+
+    Every method gives facts once they are committed. It raises `WrongRequest` for names that there are not, `NotNow`,
+    or `StoreError`; then nothing was changed.
+    """
+
+    def __init__(
+        self, store: Store, settings: Settings, running: Running | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._running = running
+        self._now = now
+
+    # --- devices
+
+    async def device_show(self, name: str) -> Facts:
+        """Give what is configured and remembered of a device."""
+        device = await self._device(name)
+        remembered = await self._store.show_device(device.id)
+        accounts: dict[str, str] = {one.id: one.name for one in self._settings.accounts.values()}
+        shown = [{**one, "account": accounts.get(one["account"], one["account"])} for one in remembered["shown"]]
+        return {
+            **self._about(device),
+            "in_session": self._running.live.in_session(device.id) if self._running else False,
+            **{key: value for key, value in remembered.items() if key != "name"},
+            "shown": shown,
+        }
+
+    async def device_undo(self, name: str, sessions: int, progress: Progress) -> Facts:
+        """Undo the last sessions that hid something: call off, show again, move back what was moved away.
+
+        Where nothing runs, what is to be moved back waits in the store for a popbridge that does.
+        """
+        device = await self._device(name)
+        if self._running is None:
+            return await self._undone(device, await self._store.undo(device.id, sessions, self._now()), [])
+        async with self._running.returns.quiet(progress):
+            async with self._changing(device):
+                undone = await self._store.undo(device.id, sessions, self._now())
+            returned = await self._running.returns.bring_back(undone.back, progress)
+        return await self._undone(device, undone, returned)
+
+    async def _undone(self, device: KnownDevice, undone: Undone, returned: list[Returned]) -> Facts:
+        settled = {one.settled: [each for each in returned if each.settled == one.settled] for one in returned}
+        failed = [*settled.get("gone", ()), *settled.get("refused", ())]
+        uidls = await self._uidls(device, [one.what.seq for one in failed])
+        lost = [{"uidl": one.uidl, "action": one.action, "note": one.note} for one in undone.lost]
+        lost += [{"uidl": uidls[one.what.seq], "action": "move", "note": one.note} for one in failed]
+        back = len(settled.get("back", ()))
+        return {
+            "device": device.name,
+            "sessions": undone.sessions,
+            "cancelled": undone.cancelled,
+            "shown_again": len(undone.unhidden),
+            "brought_back": back,
+            "to_bring_back": len(undone.back) - back - len(failed),
+            "problem": next((one.note for one in settled.get("later", ())), ""),
+            "lost": lost,
+        }
+
+    async def _uidls(self, device: KnownDevice, seqs: list[EntrySeq]) -> dict[EntrySeq, str]:
+        if not seqs:
+            return {}
+        entries = await self._store.explain_entries(device.id, seqs)
+        return {seq: entry["alias"] or entry["uidl"] for seq, entry in zip(seqs, entries, strict=True)}
+
+    async def device_confirm(self, name: str) -> Facts:
+        """Let the deletions be carried out upstream that the guard against mass deletion held."""
+        device = await self._device(name)
+        due = self._due()
+        confirmed = await self._store.confirm(device.id, due)
+        await self._store.evaluate_votes(list(self._settings.devices), due)
+        self._released()
+        voting = (await self._store.show_device(device.id))["intents"].get("voting", 0)
+        return {"device": device.name, "confirmed": confirmed, "voting": voting, "due": due}
+
+    async def device_reset(self, name: str, since: float | None) -> Facts:
+        """Show a device everything again, or what is younger than `since` seconds."""
+        device = await self._device(name)
+        if device.settings is None:
+            raise NotNow(f"device {device.name} is not in the configuration, so there is nothing to show it")
+        async with self._changing(device):
+            done = await self._store.reset(device.id, None if since is None else self._now() - since)
+        return {"device": device.name, "shown_again": done.shown, "hidden": done.hidden, "cancelled": done.cancelled}
+
+    async def device_forget(self, name: str) -> Facts:
+        """Forget what a device was shown and did; what it was promised is done all the same."""
+        device = await self._device(name)
+        async with self._changing(device):
+            done = await self._store.forget(device.id)
+        released = await self._store.evaluate_votes(list(self._settings.devices), self._due())
+        self._released()
+        return {
+            "device": device.name,
+            "configured": device.settings is not None,
+            "announced": done.announced,
+            "hidden": done.hidden,
+            "votes": done.votes,
+            "promised": done.promised,
+            "released": released,
+        }
+
+    async def explain(self, name: str, what: str, progress: Progress) -> Facts:
+        """Tell what became of a message for a device, by the unique-id it has there or by its Message-ID."""
+        device = await self._device(name)
+        live = self._running.live if self._running else None
+        explaining = Explaining(self._store, self._settings, live, progress)
+        return {**self._about(device), **await explaining.explain(device, what)}
+
+    # --- accounts
+
+    async def account_accept(self, name: str) -> Facts:
+        """Believe that what is missing from an account's mailboxes is gone."""
+        account = await self._account(name)
+        mailboxes = await self._store.accept_suspicions(account.id, self._now())
+        if self._running is not None and account.settings is not None:
+            await self._running.live.look(account.id)
+        return {"account": account.name, "mailboxes": [key.mailbox for key in mailboxes]}
+
+    async def account_forget(self, name: str) -> Facts:
+        """Take the messages of an account for gone that is not in the configuration any more."""
+        account = await self._account(name)
+        if account.settings is not None:
+            raise NotNow(
+                f"account {account.name} is in the configuration that popbridge has: take it out first, with the"
+                " sources that name it, and reload popbridge if it runs"
+            )
+        forgotten = await self._store.forget_account(account.id)
+        return {"account": account.name, **forgotten._asdict()}
+
+    # --- the whole
+
+    async def resume(self) -> Facts:
+        """Let what was promised be carried out again after a backup was restored."""
+        restored = self._store.restored
+        released = await self._store.resume()
+        self._released()
+        return {"restored": restored, "released": released}
+
+    async def backup(self, progress: Progress) -> Facts:
+        """Leave a consistent copy of the database in the state directory, for the command to take over."""
+        copy = handover(self._settings.server.state_dir)
+        await watched(partial(self._store.backup, copy), progress, "writing the copy")
+        return {"file": str(copy)}
+
+    # --- what they share
+
+    async def _device(self, name: str) -> KnownDevice:
+        return find_device(name, self._settings, (await self._store.remembered()).devices)
+
+    async def _account(self, name: str) -> KnownAccount:
+        return find_account(name, self._settings, (await self._store.remembered()).accounts)
+
+    def _about(self, device: KnownDevice) -> Mapping[str, Any]:
+        one = device.settings
+        return {
+            "device": device.name,
+            "id": device.id,
+            "configured": one is not None,
+            "login": one.login if one else None,
+            "sources": [f"{self._settings.accounts[s.account].name}/{s.mailbox}" for s in one.sources] if one else [],
+        }
+
+    def _due(self) -> float:
+        return self._now() + self._settings.server.undo_window
+
+    @asynccontextmanager
+    async def _changing(self, device: KnownDevice) -> AsyncIterator[None]:
+        """Keep the device out for the block. What is in memory of it goes then, also when the block was cut short."""
+        if self._running is None:
+            yield
+            return
+        try:
+            async with self._running.live.hold(device.id):
+                try:
+                    yield
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await self._running.live.reload_device(device.id)
+        except MaildropInUse:
+            raise NotNow(f"device {device.name} is in a session just now: try again when that has ended") from None
+
+    def _released(self) -> None:
+        if self._running is not None:
+            self._running.live.released()
