@@ -11,7 +11,21 @@ from bridge.cli.settings import config_option
 from bridge.config.problems import printable
 from bridge.model.failures import BridgeError, ConfigError, WrongRequest
 
-COMMANDS = ("demo", "serve", "check", "config", "password", "status", "devices", "accounts")
+COMMANDS = (
+    "demo",
+    "serve",
+    "check",
+    "config",
+    "password",
+    "status",
+    "devices",
+    "device",
+    "accounts",
+    "account",
+    "explain",
+    "resume",
+    "backup",
+)
 """Each is `command` in the module of its name."""
 
 

@@ -39,7 +39,7 @@ def offline(settings: Settings) -> dict[str, Any]:
     from bridge.serve.waiting import only_remembered
     from bridge.store import read_offline
 
-    stored = read_offline(settings.server.state_dir)
+    stored = read_offline(settings.server.state_dir, settings.devices)
     return {
         "version": VERSION,
         "running": False,

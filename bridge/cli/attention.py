@@ -71,11 +71,10 @@ def _devices(devices: Sequence[Facts]) -> Iterator[str]:
                 f" `popbridge device undo {name}` takes them back, and {moment(device['held_until'])} lets them lapse"
             )
         if (holds := device.get("holds_back")) and holds["messages"]:
-            messages = count(holds["messages"], "message")
+            what = f"{count(holds['messages'], 'message')} since {moment(holds['since'])}"
             yield (
-                f"device {name}: it holds back the deletion of {messages} since {moment(holds['since'])}, which it was"
-                f' shown and has not deleted (`delete_when = "all"`): `popbridge device forget {name}` takes away its'
-                " say"
+                f"device {name}: it holds back what {_names(holds['devices'])} deleted, {what}, until it deletes that"
+                f" too (`delete_when`): `popbridge device forget {name}` takes away its say"
             )
         if device.get("returning"):
             messages = count(device["returning"], "message is", "messages are")

@@ -34,6 +34,12 @@ class ProbeAccounts(Protocol):
     def __call__(self, settings: Settings) -> Sequence[Mapping[str, Any]]: ...
 
 
+class AdministerOffline(Protocol):
+    """Carries out an owner's command on the database while no bridge runs, and gives what it did."""
+
+    def __call__(self, settings: Settings, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]: ...
+
+
 def run_serve() -> RunServe:
     """Open the door of `serve`."""
     return cast("RunServe", _open("bridge.serve.daemon", "run_serve"))
@@ -47,6 +53,11 @@ def run_demo() -> RunDemo:
 def probe_accounts() -> ProbeAccounts:
     """Open the door of `check --connect`."""
     return cast("ProbeAccounts", _open("bridge.serve.probe", "probe_accounts"))
+
+
+def administer_offline() -> AdministerOffline:
+    """Open the door of an owner's commands while no bridge runs."""
+    return cast("AdministerOffline", _open("bridge.serve.offline", "administer_offline"))
 
 
 def _open(module: str, name: str) -> Any:

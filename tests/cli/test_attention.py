@@ -36,7 +36,7 @@ def device(**facts: Any) -> dict[str, Any]:
         "held": 0,
         "voting": 0,
         "returning": 0,
-        "holds_back": {"messages": 0, "since": None},
+        "holds_back": {"messages": 0, "since": None, "devices": []},
         "never_shown": [],
     }
     return {"name": "fax", **quiet, **facts}
@@ -91,9 +91,9 @@ SAID = {
         f" has them done, `popbridge device undo fax` takes them back, and {moment(86400.0)} lets them lapse",
     ),
     "a silent device": Said(
-        {"devices": [device(holds_back={"messages": 1, "since": 0.0})]},
-        f"device fax: it holds back the deletion of 1 message since {moment(0.0)}, which it was shown and has not"
-        ' deleted (`delete_when = "all"`): `popbridge device forget fax` takes away its say',
+        {"devices": [device(holds_back={"messages": 1, "since": 0.0, "devices": ["den", "desk"]})]},
+        f"device fax: it holds back what den, desk deleted, 1 message since {moment(0.0)}, until it deletes that too"
+        " (`delete_when`): `popbridge device forget fax` takes away its say",
     ),
     "messages to be moved back": Said(
         {"devices": [device(returning=2)]},
