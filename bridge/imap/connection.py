@@ -83,6 +83,11 @@ class ImapConnection:
         """Octets looked at so far, each time they were looked at: below four times what was received."""
         return self._reader.scanned
 
+    @property
+    def held(self) -> int:
+        """Octets that arrived and are not given yet: once all events were taken, of one unfinished response at most."""
+        return self._reader.held
+
     def receive_data(self, data: bytes) -> None:
         """Take what arrived. Empty `data` does nothing: the end is `receive_eof()`."""
         self._reader.feed(data)

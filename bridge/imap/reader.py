@@ -68,6 +68,12 @@ class Reader:
         return self._input.scanned
 
     @property
+    def held(self) -> int:
+        """Octets that arrived and are not given yet: not read, or part of a response whose end has not come."""
+        kept = self._open.kept + self._open.content.octets if self._open is not None else 0
+        return len(self._input) + kept
+
+    @property
     def unread(self) -> bool:
         """True while anything has arrived that is not given yet, or a response is not at its end."""
         return bool(len(self._input) or self._ready or self._open)

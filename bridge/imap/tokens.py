@@ -51,6 +51,11 @@ class Tree:
         """How many lists are open."""
         return len(self._above)
 
+    @property
+    def octets(self) -> int:
+        """Octets read so far, literals aside."""
+        return self._octets
+
     def feed(self, text: bytes) -> int | None:
         """Read one line. Gives the octets of the literal it announces, for which `put` is called; else it was the last.
 
@@ -114,6 +119,8 @@ class Skipped:
     """A response nobody knows, read past without looking into it, literals aside."""
 
     depth = 0
+    octets = 0
+    """Nothing is kept."""
 
     def __init__(self) -> None:
         self._octets = 0

@@ -1,4 +1,4 @@
-"""Seeded junk for the POP3 parser: POPBRIDGE_FUZZ inputs (5,000 by default), the same ones at every run.
+"""Seeded junk for the POP3 parser: POPBRIDGE_FUZZ inputs (100,000 by default), the same ones at every run.
 
 A failure names the seed of its input, which alone plays it again: `play(SEED)`.
 """
@@ -10,7 +10,7 @@ from bridge.pop3 import Pop3Connection
 from bridge.pop3.reader import CLOSE_LIMIT
 from tests.pop3.responder import CLEAR, Heard
 
-INPUTS = int(os.environ.get("POPBRIDGE_FUZZ", "5000"))
+INPUTS = int(os.environ.get("POPBRIDGE_FUZZ", "100000"))
 PIECE = 512
 
 VERBS = b"USER PASS AUTH STLS CAPA QUIT STAT LIST UIDL RETR TOP DELE LAST RSET NOOP XTND APOP GET".split()
