@@ -24,6 +24,10 @@ WORDS = [
     b"9" * 300,
     b"x" * 3000,
 ]
+COMMANDS = {
+    *("USER", "PASS", "AUTH", "STLS", "CAPA", "QUIT"),
+    *("STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "LAST", "RSET", "NOOP"),
+}
 lines = st.lists(st.sampled_from(WORDS), max_size=4).map(b" ".join)
 talk = st.lists(lines, max_size=12).map(b"\r\n".join) | st.lists(st.sampled_from(WORDS)).map(b"".join) | st.binary()
 cuts = st.lists(st.integers(0, 40), max_size=30)
@@ -124,6 +128,21 @@ def test_the_end_of_the_device_closes(build: Callable[[], Pop3Connection], octet
     assert isinstance(heard.events[-1], Closed)
     assert heard.connection.state is State.CLOSED
     assert heard.connection.next_event() == heard.events[-1]
+
+
+@pytest.mark.parametrize("build", [fresh, after(LOGIN)], ids=["before login", "after it"])
+@given(line=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=250))
+def test_a_line_that_is_no_command_is_an_error_and_the_session_lives(
+    build: Callable[[], Pop3Connection], line: str
+) -> None:
+    connection = build()
+    if line.partition(" ")[0].upper() in COMMANDS or line.startswith(("GET ", "POST ", "HEAD ", "PUT ")):
+        line = f"Z{line}"[:250]
+    heard = Heard(connection).feed([f"{line}\r\nCAPA\r\n".encode()])
+    refusal, _, rest = heard.sent.partition(b"\r\n")
+    assert refusal.startswith(b"-ERR ")
+    assert rest.startswith(b"+OK")
+    assert heard.events == []
 
 
 @pytest.mark.parametrize("build", OPEN, ids=lambda build: build.__name__)

@@ -1,5 +1,6 @@
 """A session over a stream in memory, and a maildrop behind it that can be told to fail."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,9 +22,10 @@ from bridge.model.settings import (
     PlaintextLogin,
     ServerSettings,
     Source,
+    TlsMode,
 )
 from bridge.model.update import SessionRecord, UpdatePlan
-from bridge.net import Stream
+from bridge.net import ServerTls, Stream
 from bridge.session import ConfiguredDoorkeeper, DeviceSession, Leases, Services
 
 INBOX = MailboxKey(AccountId("mail"), MailboxName("INBOX"))
@@ -130,13 +132,20 @@ class House:
         self._nursery = nursery
         self.doorkeeper = ConfiguredDoorkeeper(devices or (device(),), quick)
 
-    def call(self, peer: Peer = HOME, plaintext_login: PlaintextLogin = "private") -> "Caller":
-        """Connect."""
+    def call(
+        self,
+        peer: Peer = HOME,
+        plaintext_login: PlaintextLogin = "private",
+        tls: TlsMode = "none",
+        certificate: tuple[str, str] | None = None,
+    ) -> "Caller":
+        """Connect. `certificate` are the files of certificate and key, for `tls` other than "none"."""
         server = ServerSettings("/nowhere", "/nowhere", login_timeout=60, autologout=600)
         services = Services(server, self.doorkeeper, self.maildrops, self.leases, lambda: 60.0)
         ours, theirs = memory_stream_pair()
-        listener = ListenerSettings("127.0.0.1", 110, plaintext_login=plaintext_login)
-        session = DeviceSession(Stream(ours, peer), listener, None, services)
+        pairs = (certificate,) if certificate else ()
+        listener = ListenerSettings("127.0.0.1", 110, tls=tls, certificates=pairs, plaintext_login=plaintext_login)
+        session = DeviceSession(Stream(ours, peer), listener, ServerTls(listener) if pairs else None, services)
         self._nursery.start_soon(session.run)
         return Caller(theirs, session)
 
@@ -150,7 +159,7 @@ class House:
 class Caller:
     """The device's end."""
 
-    def __init__(self, stream: "trio.StapledStream", session: DeviceSession) -> None:  # type: ignore[type-arg]
+    def __init__(self, stream: trio.abc.Stream, session: DeviceSession) -> None:
         self.session = session
         self._stream = stream
         self._buffer = b""
@@ -158,6 +167,17 @@ class Caller:
     async def say(self, *lines: str) -> None:
         """Send lines."""
         await self._stream.send_all("".join(f"{line}\r\n" for line in lines).encode())
+
+    async def send(self, octets: bytes) -> None:
+        """Send octets as they are."""
+        await self._stream.send_all(octets)
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands as the device."""
+        assert not self._buffer, "something came behind the reply to STLS"
+        secure = trio.SSLStream(self._stream, context, server_hostname="localhost", https_compatible=True)
+        await secure.do_handshake()
+        self._stream = secure
 
     async def hear(self) -> str:
         """Give the next line, or `ENDED`, which no half line may precede."""
@@ -169,6 +189,16 @@ class Caller:
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\r\n")
         return line.decode()
+
+    async def rest(self) -> bytes:
+        """Give whatever octets come until the end, a reset counting as one."""
+        found = self._buffer
+        try:
+            while data := await self._stream.receive_some():
+                found += data
+        except trio.BrokenResourceError:
+            pass
+        return found
 
     async def hear_all(self) -> list[str]:
         """Give all lines until the end."""
