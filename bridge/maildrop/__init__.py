@@ -1,5 +1,8 @@
-"""Snapshots, merging, re-matching, unique-ids and the plan for UPDATE. Pure."""
+"""Snapshots, re-matching, unique-ids, what a device is shown, and the plan for UPDATE. Pure."""
 
+from bridge.maildrop.admission import decide
+from bridge.maildrop.device import DeviceRecord
+from bridge.maildrop.ground import SourceView
 from bridge.maildrop.plan import update_plan
 from bridge.maildrop.rematch import NewPlace, pair
 from bridge.maildrop.snapshot import MailboxSnapshot, from_messages
@@ -8,9 +11,12 @@ from bridge.maildrop.unique_ids import unique_id
 from bridge.maildrop.view import Maildrop, merge
 
 __all__ = [
+    "DeviceRecord",
     "MailboxSnapshot",
     "Maildrop",
     "NewPlace",
+    "SourceView",
+    "decide",
     "from_messages",
     "merge",
     "pair",

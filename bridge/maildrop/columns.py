@@ -1,7 +1,8 @@
 """Columns: 100,000 unique-ids in 1.6 MB where string objects take eight, and what is done to columns as a whole."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import overload
 
 from bridge.model.names import Uidl
@@ -47,6 +48,26 @@ class UidlColumn(Sequence[str]):
     def octets(self, index: int) -> bytes:
         """Give one unique-id packed."""
         return self.raw[index * OCTETS : (index + 1) * OCTETS]
+
+
+def places(column: Sequence[int], wanted: Collection[int]) -> Iterator[int]:
+    """Give the places of those that are in the column, in any order. Columns mostly ascend, so that each is a few steps
+    away; what is not found so is looked for from end to end.
+    """
+    astray: set[int] = set()
+    for number in wanted:
+        at = bisect_left(column, number)
+        if at < len(column) and column[at] == number:
+            yield at
+        else:
+            astray.add(number)
+    if astray:
+        yield from (at for at, number in enumerate(column) if number in astray)
+
+
+def all_but(places: Sequence[int], rows: int) -> Runs:
+    """Give all of so many rows but those at these ascending places."""
+    return list(zip([0, *(at + 1 for at in places)], [*places, rows], strict=True))
 
 
 def picked(column: "array[int]", runs: Runs) -> "array[int]":

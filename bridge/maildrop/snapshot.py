@@ -2,11 +2,11 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bridge.identity import content_digest, provider_digest
-from bridge.maildrop.columns import OCTETS, Runs, UidlColumn, joined, packed, picked, picked_octets
+from bridge.maildrop.columns import OCTETS, Runs, UidlColumn, all_but, joined, packed, picked, picked_octets, places
 from bridge.model.names import Uid, UidValidity
 from bridge.model.places import MailboxKey, MeasuredMessage, StoredMessage
 
@@ -29,6 +29,9 @@ class MailboxSnapshot:
     `providers` are digests of 16 octets, zeros where there is none, and empty where no row has one; `identified` is 1
     where the content's identity is known, or known not to be had. `version` grows with each change. Nobody writes to a
     column once it is published.
+
+    `lineage` is the same object in snapshots of which the longer begins with the rows of the shorter: who has seen one
+    of them need look only at what stands behind it in another.
     """
 
     key: MailboxKey
@@ -44,6 +47,7 @@ class MailboxSnapshot:
     contents: bytes
     providers: bytes
     identified: bytes
+    lineage: object = field(default_factory=object, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.seqs)
@@ -66,6 +70,15 @@ class MailboxSnapshot:
         """Give the digest of one provider's identity, zeros or nothing where there is none."""
         return self.providers[place * OCTETS : (place + 1) * OCTETS]
 
+    def continues(self, other: "MailboxSnapshot") -> bool:
+        """True when this begins with the rows of the other, so that only rows behind them can be new."""
+        return self.lineage is other.lineage and len(self) >= len(other)
+
+    def place_of(self, seq: int) -> int:
+        """Give the place of an entry, -1 when it is not in this mailbox."""
+        at = bisect_left(self.seqs, seq)
+        return at if at < len(self.seqs) and self.seqs[at] == seq else -1
+
     def at_version(self, version: int) -> "MailboxSnapshot":
         """Give the same mailbox under another version."""
         return replace(self, version=version)
@@ -81,9 +94,8 @@ class MailboxSnapshot:
 
     def without(self, uids: Collection[Uid]) -> "MailboxSnapshot":
         """Give the mailbox without these UIDs."""
-        gone = sorted(at for _, at in self._places(uids))
-        starts, stops = [0, *(at + 1 for at in gone)], [*gone, len(self)]
-        return replace(self._of(list(zip(starts, stops, strict=True))), version=self.version + 1)
+        gone = sorted(places(self.uids, uids))
+        return replace(self._of(all_but(gone, len(self))), version=self.version + 1)
 
     def with_measured(self, measured: Mapping[Uid, MeasuredMessage]) -> "MailboxSnapshot":
         """Give the mailbox with these messages' octets counted; what is not in it any more is passed over."""
@@ -97,9 +109,10 @@ class MailboxSnapshot:
         """Give the mailbox with these content identities known; what is not in it any more is passed over."""
         identified = bytearray(self.identified)
         contents = bytearray(self.contents or bytes(len(self) * OCTETS))
-        for uid, at in self._places(found):
-            identified[at] = found[uid] != ""
-            contents[at * OCTETS : (at + 1) * OCTETS] = content_digest(found[uid])
+        for at in places(self.uids, found):
+            text = found[Uid(self.uids[at])]
+            identified[at] = text != ""
+            contents[at * OCTETS : (at + 1) * OCTETS] = content_digest(text)
         return replace(
             self, version=self.version + 1, identified=bytes(identified), contents=packed((bytes(contents),))
         )
@@ -122,21 +135,9 @@ class MailboxSnapshot:
 
     def _measured(self, measured: Mapping[Uid, tuple[int, int]]) -> "MailboxSnapshot":
         sizes, flags = self.sizes[:], bytearray(self.measured)
-        for uid, at in self._places(measured):
-            sizes[at], flags[at] = measured[uid]
+        for at in places(self.uids, measured):
+            sizes[at], flags[at] = measured[Uid(self.uids[at])]
         return replace(self, version=self.version + 1, sizes=sizes, measured=bytes(flags))
-
-    def _places(self, uids: Collection[Uid]) -> Iterator[tuple[Uid, int]]:
-        """Give (UID, place) of those that are here. Most mailboxes' UIDs ascend, so that each is a few steps away."""
-        astray: set[Uid] = set()
-        for uid in uids:
-            at = bisect_left(self.uids, uid)
-            if at < len(self.uids) and self.uids[at] == uid:
-                yield uid, at
-            else:
-                astray.add(uid)
-        if astray:
-            yield from ((Uid(uid), at) for at, uid in enumerate(self.uids) if uid in astray)
 
     def _followed_by(self, other: "MailboxSnapshot") -> "MailboxSnapshot":
         rows, more = len(self), len(other)
@@ -169,6 +170,7 @@ class MailboxSnapshot:
             contents=picked_octets(self.contents, runs, OCTETS),
             providers=picked_octets(self.providers, runs, OCTETS),
             identified=picked_octets(self.identified, runs),
+            lineage=object(),
         )
 
 

@@ -33,7 +33,8 @@ class StoredDevice:
     `hidden` are those hidden, whatever the rule. `duplicates` maps a copy to the entry it is a copy of, and `originals`
     has the unique-ids that the device knows those entries by, for the day they are gone. `aliases` are unique-ids that
     this device knows an entry by, in place of the entry's own. `shown` are the mailboxes that the device has been
-    shown. `accessed` is the highest position of what was ever sent to it whole, -1 for none.
+    shown. `accessed` is the highest position of what was ever sent to it whole, -1 for none. `uidls` are the own
+    unique-ids of `announced`, beside it, told only where positions must stay.
     """
 
     device: DeviceId
@@ -46,6 +47,7 @@ class StoredDevice:
     shown: frozenset[MailboxKey] = frozenset()
     next_position: int = 0
     accessed: int = -1
+    uidls: Sequence[Uidl] = ()
 
 
 class Announcement(NamedTuple):

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from bridge.maildrop import MailboxSnapshot, from_messages, unique_id
-from bridge.model.names import AccountId, EntrySeq, MailboxName, Uid, UidValidity
+from bridge.maildrop import MailboxSnapshot, SourceView, from_messages, unique_id
+from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
 from bridge.model.places import MailboxKey, StoredMessage
+from bridge.model.secret import Secret
+from bridge.model.settings import DeviceSettings, Source
 
 FAMILY, WORK = AccountId("family"), AccountId("work")
 INBOX = MailboxKey(FAMILY, MailboxName("INBOX"))
@@ -13,6 +15,7 @@ JUNK = MailboxKey(FAMILY, MailboxName("Junk"))
 OFFICE = MailboxKey(WORK, MailboxName("INBOX"))
 KEYS = (INBOX, JUNK, OFFICE)
 FIRST = UidValidity(7)
+FAX = DeviceId("fax")
 DAY = 86400
 
 
@@ -31,3 +34,15 @@ def message(seq: int, uid: int | None = None, *, key: MailboxKey = INBOX, **more
 def mailbox(rows: Iterable[StoredMessage], key: MailboxKey = INBOX, uidvalidity: int = FIRST) -> MailboxSnapshot:
     """A mailbox of these messages."""
     return from_messages(key, UidValidity(uidvalidity), rows)
+
+
+def device(*keys: MailboxKey, counts: bool = False, **more: Any) -> DeviceSettings:
+    """A device that reads these mailboxes, or INBOX."""
+    sources = tuple(Source(key.account, key.mailbox) for key in keys or (INBOX,))
+    quirks = frozenset(["counts"]) if counts else frozenset[str]()
+    return DeviceSettings(FAX, "fax", "fax", Secret("x"), sources, quirks=quirks, **more)
+
+
+def source(found: MailboxSnapshot, *lingering: MailboxSnapshot, **more: Any) -> SourceView:
+    """A mailbox as a source of a device."""
+    return SourceView(Source(found.key.account, found.key.mailbox), (found, *lingering), **more)

@@ -1,0 +1,246 @@
+"""What is remembered of a device between its logins: what it was shown, in which order, and what it is not shown."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+from bridge.maildrop.columns import OCTETS, UidlColumn, all_but, picked, places
+from bridge.maildrop.snapshot import LATEST, MailboxSnapshot
+from bridge.model.devices import Admission, StoredDevice, Succession
+from bridge.model.names import EntrySeq, SessionId, Uidl, UidValidity
+from bridge.model.places import MailboxKey
+from bridge.model.update import UpdatePlan
+
+LATE_MARKS = 1024
+"""Marks of copies kept beside the columns before they are worked into them."""
+
+SPARE = 512
+"""Octets that a bitmap grows by: room for as many messages as arrive in a while."""
+
+
+class Bitmap:
+    """A set of sequence numbers in one bit each: 12.5 KB for 100,000 where a set takes eight megabytes."""
+
+    __slots__ = ("_bits",)
+
+    def __init__(self, numbers: Collection[int] = ()) -> None:
+        self._bits = bytearray()
+        self.update(numbers)
+
+    def __contains__(self, number: int) -> bool:
+        at = number >> 3
+        return at < len(self._bits) and self._bits[at] >> (number & 7) & 1 == 1
+
+    def __len__(self) -> int:
+        return int.from_bytes(self._bits, "little").bit_count()
+
+    def add(self, number: int) -> None:
+        """Take a number in."""
+        self.update((number,))
+
+    def update(self, numbers: Collection[int]) -> None:
+        """Take numbers in."""
+        need = (max(numbers, default=0) >> 3) + 1
+        if need > len(self._bits):
+            self._bits.extend(bytes(need - len(self._bits) + SPARE))
+        bits = self._bits
+        for number in numbers:
+            bits[number >> 3] |= 1 << (number & 7)
+
+    def discard(self, number: int) -> None:
+        """Leave a number out, if it is in."""
+        if number in self:
+            self._bits[number >> 3] &= ~(1 << (number & 7))
+
+
+class Copies:
+    """Which entry each copy is a copy of, in 16 octets each."""
+
+    __slots__ = ("_copies", "_late", "_marked", "_originals")
+
+    def __init__(self, marks: Mapping[EntrySeq, EntrySeq]) -> None:
+        self._late: dict[int, int] = {}
+        self._marked = Bitmap(marks)
+        self._settle(marks.items())
+
+    def __contains__(self, copy: int) -> bool:
+        return copy in self._marked
+
+    def original(self, copy: int) -> EntrySeq | None:
+        """Give the entry that this is a copy of, None when it is none."""
+        at = self._place(copy)
+        found = self._late.get(copy) if at < 0 else self._originals[at]
+        return None if found is None else EntrySeq(found)
+
+    def pairs(self) -> Iterable[tuple[int, int]]:
+        """Give every copy with its original."""
+        return chain(zip(self._copies, self._originals, strict=True), self._late.items())
+
+    def mark(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Take in that these are copies, each of its original."""
+        for copy, original in pairs:
+            if (at := self._place(copy)) < 0:
+                self._late[copy] = original
+            else:
+                self._originals[at] = original
+        self._marked.update(self._late)
+        if len(self._late) > LATE_MARKS:
+            self._settle(self.pairs())
+
+    def succeed(self, original: int, copy: int) -> None:
+        """The copy is one no more, and the original's other copies are copies of it."""
+        self.mark([(other, copy) for other, known in self.pairs() if known == original])
+        self._marked.discard(copy)
+        if self._late.pop(copy, None) is None and (at := self._index(copy)) >= 0:
+            del self._copies[at], self._originals[at]
+
+    def _place(self, copy: int) -> int:
+        return self._index(copy) if copy in self._marked else -1
+
+    def _index(self, copy: int) -> int:
+        at = bisect_left(self._copies, copy)
+        return at if at < len(self._copies) and self._copies[at] == copy else -1
+
+    def _settle(self, pairs: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(pairs)
+        self._copies = array("q", [copy for copy, _ in ordered])
+        self._originals = array("q", [original for _, original in ordered])
+        self._late = {}
+
+
+@dataclass(slots=True)
+class Examined:
+    """What the last look for undecided messages saw: the parts of mailboxes, with how far each was searched, and the
+    entries that it left undecided. `settled` when all that could be decided of them is.
+    """
+
+    parts: dict[tuple[MailboxKey, UidValidity], tuple[MailboxSnapshot, int]] = field(default_factory=dict)
+    waiting: "array[int]" = field(default_factory=lambda: array("q"))
+    settled: bool = False
+
+
+class DeviceRecord:
+    """The memory of one device. Only what was committed changes what it shows, by `take_admission` and `take_update`.
+
+    `order` has the entries it was shown, in the order of their positions, less what is hidden; `dates`, beside it, is
+    what `window` goes by, in Unix seconds. With `counts` every position stays in it, hidden or gone, and `uidls`,
+    beside it, has their own unique-ids packed, zeros where one is not known. `version` is another object after each
+    change. When `incomplete` is set, the record lacks the position or the name of something that is to be shown: it
+    must be made anew from the store before it is used.
+    """
+
+    def __init__(self, stored: StoredDevice, counts: bool = False) -> None:
+        self.device = stored.device
+        self.counts = counts
+        self.order = array("q", [one.seq for one in stored.announced])
+        self.dates = array("I", [_second(one.date) for one in stored.announced])
+        self.uidls = bytearray(UidlColumn.of(stored.uidls).raw) if counts else bytearray()
+        self.listed = Bitmap(self.order)
+        self.decided = Bitmap(stored.decided)
+        self.hidden = Bitmap(stored.hidden)
+        self.copies = Copies(stored.duplicates)
+        self.aliases = dict(stored.aliases)
+        self.shown = set(stored.shown)
+        self.next_position = stored.next_position
+        self.version = object()
+        self.incomplete = False
+        self.examined = Examined()
+        self._oldest: int | None = None
+        self._first: SessionId | None = None
+        self._announced: tuple[SessionId | None, int] = (None, 0)
+
+    @property
+    def oldest(self) -> int:
+        """The earliest date among what is shown, in Unix seconds; the latest that there is when nothing is."""
+        if self._oldest is None:
+            dates: Iterable[int] = self.dates
+            if self.counts:
+                dates = [date for seq, date in zip(self.order, self.dates, strict=True) if seq not in self.hidden]
+            self._oldest = min(dates, default=LATEST)
+        return self._oldest
+
+    def first_session(self, session: SessionId) -> bool:
+        """True when this is the session that the device was shown its first mailbox in."""
+        return session == self._first
+
+    def new_in(self, session: SessionId) -> int:
+        """Give how many entries at the end of `order` no earlier session than this one was shown."""
+        return self._announced[1] if self._announced[0] == session else 0
+
+    def take_admission(self, admission: Admission) -> None:
+        """Take up an admission that is on disk."""
+        self.version = object()
+        if admission.shown and not self.shown:
+            self._first = admission.session
+        self.shown.update(admission.shown)
+        self._hide([seq for seq, _ in admission.hide])
+        self.copies.mark(admission.duplicates)
+        self.decided.update([copy for copy, _ in admission.duplicates])
+        for succession in admission.succeed:
+            self._succeed(succession)
+        self._announce(admission)
+        waiting = self.examined.waiting
+        self.examined.waiting = array("q", [seq for seq in waiting if seq not in self.decided])
+        self.examined.settled = True
+
+    def take_update(self, plan: UpdatePlan) -> None:
+        """Take up what a QUIT that is on disk hides."""
+        self.version = object()
+        self._hide((*plan.hide, *plan.retrieved))
+
+    def _announce(self, admission: Admission) -> None:
+        seqs = [one.seq for one in admission.announce]
+        self.order.extend(seqs)
+        self.dates.extend([_second(one.date) for one in admission.announce])
+        if self.counts:
+            self.uidls += b"".join([self._own(seq) or bytes(OCTETS) for seq in seqs])
+        self.listed.update(seqs)
+        self.decided.update(seqs)
+        self.next_position += len(seqs)
+        self._announced = (admission.session, len(seqs))
+        self._oldest = None
+
+    def _hide(self, seqs: Collection[int]) -> None:
+        self.hidden.update(seqs)
+        self.decided.update(seqs)
+        shown = [seq for seq in seqs if seq in self.listed]
+        self._oldest = None
+        if not shown or self.counts:
+            return
+        runs = all_but(sorted(places(self.order, shown)), len(self.order))
+        self.order, self.dates = picked(self.order, runs), picked(self.dates, runs)
+        for seq in shown:
+            self.listed.discard(seq)
+
+    def _succeed(self, what: Succession) -> None:
+        """Put a copy where its original was; each is known by the other's name from now on."""
+        at = next(iter(places(self.order, [what.original])), -1)
+        name = self.aliases.get(what.copy) or self._own(what.copy).hex()
+        if at < 0 or not what.uidl or not name:
+            self.incomplete = True
+            return
+        self.order[at] = what.copy
+        if self.counts:
+            self.uidls[at * OCTETS : (at + 1) * OCTETS] = self._own(what.copy)
+        for numbers in (self.listed, self.decided):
+            numbers.discard(what.original)
+            numbers.add(what.copy)
+        self.copies.succeed(what.original, what.copy)
+        self.aliases[what.original], self.aliases[what.copy] = Uidl(name), what.uidl
+
+    def name(self, seq: EntrySeq) -> Uidl:
+        """Give the unique-id that the device knows an entry by; empty where that is not known here."""
+        return self.aliases.get(seq) or Uidl(self._own(seq).hex())
+
+    def _own(self, seq: EntrySeq) -> bytes:
+        """Give an entry's own unique-id packed, from the mailboxes as they were last looked at."""
+        for part, _ in self.examined.parts.values():
+            if (at := part.place_of(seq)) >= 0:
+                return part.uidls.octets(at)
+        return b""
+
+
+def _second(date: float) -> int:
+    return min(max(int(date), 0), LATEST)

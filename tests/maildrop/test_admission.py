@@ -1,0 +1,471 @@
+"""What a login shows, hides and takes for copies, rule by rule."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from bridge.maildrop import DeviceRecord, MailboxSnapshot, SourceView, decide
+from bridge.model.devices import Admission, StoredDevice
+from bridge.model.names import EntrySeq, SessionId, Uid
+from bridge.model.places import NO_IDENTITY, MailboxKey, StoredMessage
+from bridge.model.settings import DeviceSettings, Span
+from bridge.model.update import UpdatePlan
+from tests.maildrop.support import DAY, FAX, INBOX, JUNK, OFFICE, device, identity, mailbox, message, source
+
+NOW = 1000 * DAY
+BOTH = (INBOX, JUNK)
+
+
+class Life:
+    """One device from login to login. `login` commits what is decided."""
+
+    def __init__(self, settings: DeviceSettings) -> None:
+        self.settings = settings
+        self.record = DeviceRecord(StoredDevice(FAX))
+        self.now = float(NOW)
+
+    def decide(self, *sources: SourceView | MailboxSnapshot) -> Admission:
+        views = [each if isinstance(each, SourceView) else source(each) for each in sources]
+        return decide(self.settings, self.record, views, SessionId("s"), self.now)
+
+    def login(self, *sources: SourceView | MailboxSnapshot) -> Admission:
+        admission = self.decide(*sources)
+        self.record.take_admission(admission)
+        assert not self.record.incomplete
+        return admission
+
+    def hide(self, *seqs: int) -> None:
+        self.record.take_update(UpdatePlan(FAX, SessionId("s"), self.now, hide=tuple(map(EntrySeq, seqs))))
+
+
+def announced(admission: Admission) -> list[int]:
+    return [one.seq for one in admission.announce]
+
+
+def life(*keys: MailboxKey, **more: Any) -> Life:
+    return Life(device(*keys, **more))
+
+
+def same(seq: int, name: str = "same", **more: Any) -> StoredMessage:
+    return message(seq, content=identity(name), **more)
+
+
+# --- order
+
+
+def test_a_first_listing_comes_source_by_source_and_by_uid() -> None:
+    inbox = mailbox([message(1, 20), message(4, 10)])
+    junk = mailbox([message(2, 7, key=JUNK), message(3, 5, key=JUNK)], JUNK)
+    admission = life(JUNK, INBOX).login(junk, inbox)
+    assert announced(admission) == [3, 2, 4, 1]
+    assert (admission.first_position, admission.shown) == (0, (JUNK, INBOX))
+
+
+def test_later_messages_come_by_first_seen() -> None:
+    fax = life(*BOTH)
+    inbox, junk = mailbox([message(1)]), mailbox([message(2, key=JUNK)], JUNK)
+    fax.login(inbox, junk)
+    later = fax.login(inbox.with_appended([message(4, 9)]), junk.with_appended([message(3, 99, key=JUNK)]))
+    assert (announced(later), later.first_position, later.shown) == ([3, 4], 2, ())
+
+
+def test_a_source_that_is_listed_later_is_appended() -> None:
+    fax = life(*BOTH)
+    inbox, junk = mailbox([message(2)]), mailbox([message(1, key=JUNK)], JUNK)
+    assert announced(fax.login(inbox)) == [2]
+    later = fax.login(inbox.with_appended([message(3)]), junk)
+    assert (announced(later), later.shown) == ([3, 1], (JUNK,))
+
+
+def test_nothing_new_is_nothing_to_write() -> None:
+    fax = life()
+    inbox = mailbox([message(1)])
+    fax.login(inbox)
+    assert fax.decide(inbox).empty
+    assert fax.decide(inbox.at_version(9)).empty
+
+
+def test_an_empty_mailbox_is_shown_and_that_is_written() -> None:
+    fax = life()
+    assert fax.login(mailbox([])).shown == (INBOX,)
+    assert fax.decide(mailbox([])).empty
+
+
+def test_what_was_moved_keeps_its_place() -> None:
+    fax = life(*BOTH)
+    fax.login(mailbox([message(1), message(2)]), mailbox([], JUNK))
+    assert fax.login(mailbox([message(2)]), mailbox([message(1, 5, key=JUNK)], JUNK)).empty
+
+
+def test_what_was_moved_into_a_source_is_new_there_whatever_its_number() -> None:
+    """Messages that are moved keep their numbers: an old one among those known is new to this device all the same."""
+    fax = life(INBOX)
+    inbox = mailbox([message(2), message(8)])
+    fax.login(inbox)
+    inbox = inbox.with_appended([message(5, 30)])
+    assert announced(fax.login(inbox)) == [5]
+    assert fax.decide(inbox).empty
+
+
+def test_after_a_failed_commit_the_same_is_decided_again() -> None:
+    fax = life()
+    inbox = mailbox([message(1), message(2)])
+    first = fax.decide(inbox)
+    assert fax.decide(inbox) == first
+    inbox = inbox.with_appended([message(3)])
+    assert announced(fax.decide(inbox)) == [1, 2, 3]
+    assert announced(fax.login(inbox)) == [1, 2, 3]
+
+
+def test_each_mailbox_is_shown_once() -> None:
+    fax = life(INBOX, INBOX)
+    assert announced(fax.login(mailbox([message(1)]), mailbox([message(1)]))) == [1]
+
+
+def test_what_lingers_of_an_older_uidvalidity_is_shown() -> None:
+    fax = life()
+    now, before = mailbox([message(9)]), mailbox([message(1)], uidvalidity=3)
+    assert announced(fax.login(source(now, before))) == [9, 1]
+
+
+# --- start
+
+START = [
+    (Span(), [1, 2, 3, 4], []),
+    (Span("now"), [], [1, 2, 3, 4]),
+    (Span("age", 2 * DAY), [2, 3], [1, 4]),
+    (Span("newest", 2), [2, 3], [1, 4]),
+    (Span("newest", 1), [2], [1, 3, 4]),
+    (Span("newest", 0), [], [1, 2, 3, 4]),
+    (Span("newest", 9), [1, 2, 3, 4], []),
+]
+AGES = {1: 3, 2: 0, 3: 2, 4: 4}
+"""Days since each of four messages came to its mailbox."""
+
+
+def aged(seq: int, **more: Any) -> StoredMessage:
+    """A message of those days, first seen just now."""
+    return message(seq, date=NOW - AGES[seq] * DAY, seen=NOW, **more)
+
+
+@pytest.mark.parametrize(("start", "shown", "hidden"), START)
+def test_start_is_about_the_first_contact(start: Span, shown: list[int], hidden: list[int]) -> None:
+    fax = life(start=start)
+    inbox = mailbox([aged(seq) for seq in AGES])
+    admission = fax.login(inbox)
+    assert announced(admission) == shown
+    assert sorted(admission.hide) == [(seq, "start") for seq in hidden]
+    later = fax.login(inbox.with_appended([message(5, date=1, seen=NOW)]))
+    assert (announced(later), later.hide) == ([5], ())
+
+
+def test_start_counts_over_all_sources_of_a_login() -> None:
+    fax = life(*BOTH, start=Span("newest", 2))
+    admission = fax.login(mailbox([aged(1), aged(3)]), mailbox([aged(2, key=JUNK), aged(4, key=JUNK)], JUNK))
+    assert announced(admission) == [3, 2]
+
+
+def test_start_is_for_each_source_once() -> None:
+    fax = life(*BOTH, start=Span("now"))
+    inbox = mailbox([message(1)])
+    assert fax.login(inbox).hide == ((1, "start"),)
+    admission = fax.login(inbox.with_appended([message(3)]), mailbox([message(2, key=JUNK)], JUNK))
+    assert (announced(admission), admission.hide) == ([3], ((2, "start"),))
+
+
+# --- window
+
+
+def test_a_window_goes_by_internaldate_first_and_by_first_seen_later() -> None:
+    fax = life(window=Span("age", 10 * DAY))
+    old, new = NOW - 11 * DAY, NOW - DAY
+    inbox = mailbox([message(1, date=old, seen=new), message(2, date=new, seen=old)])
+    admission = fax.login(inbox)
+    assert (admission.announce, admission.hide) == (((2, new),), ((1, "window"),))
+    later = fax.login(inbox.with_appended([message(3, date=old, seen=new), message(4, date=new, seen=old)]))
+    assert (later.announce, later.hide) == (((3, new),), ((4, "window"),))
+
+
+def test_a_window_moves_on() -> None:
+    fax = life(window=Span("age", 10 * DAY))
+    inbox = mailbox([message(1, date=NOW - 9 * DAY), message(2, date=NOW)])
+    fax.login(inbox)
+    fax.now += DAY
+    assert fax.login(inbox).empty
+    fax.now += 1
+    assert fax.login(inbox).hide == ((1, "window"),)
+    fax.now -= 5 * DAY
+    assert fax.login(inbox).empty
+
+
+def test_a_window_of_the_newest() -> None:
+    fax = life(window=Span("newest", 2))
+    inbox = mailbox([aged(seq) for seq in AGES])
+    admission = fax.login(inbox)
+    assert announced(admission) == [2, 3]
+    assert sorted(admission.hide) == [(1, "window"), (4, "window")]
+    inbox = inbox.with_appended([message(5, seen=NOW + 1)])
+    admission = fax.login(inbox)
+    assert (announced(admission), admission.hide) == ([5], ((3, "window"),))
+    # What went upstream makes no room for what left the window: it only moves forward.
+    inbox = inbox.without([Uid(5)])
+    assert fax.login(inbox).empty
+    assert announced(fax.login(inbox.with_appended([message(6, seen=NOW + 2)]))) == [6]
+    assert list(fax.record.order) == [2, 5, 6]
+
+
+def test_a_window_counts_what_is_shown_and_nothing_else() -> None:
+    fax = life(window=Span("newest", 3))
+    inbox = mailbox([message(seq, date=seq) for seq in (1, 2, 3)])
+    fax.login(inbox)
+    fax.hide(2)
+    admission = fax.login(inbox.with_appended([message(4, seen=9)]))
+    assert (announced(admission), admission.hide) == ([4], ())
+
+
+def test_more_than_a_window_at_once() -> None:
+    fax = life(window=Span("newest", 2))
+    inbox = mailbox([message(1, date=NOW)])
+    fax.login(inbox)
+    admission = fax.login(inbox.with_appended([message(seq, seen=NOW + seq) for seq in (2, 3, 4)]))
+    assert announced(admission) == [3, 4]
+    assert sorted(admission.hide) == [(1, "window"), (2, "window")]
+
+
+# --- search
+
+
+def searched(found: MailboxSnapshot, upto: int, *matched: int, lingering: Sequence[MailboxSnapshot] = ()) -> SourceView:
+    return source(found, *lingering, matched=frozenset(matched), searched=upto)
+
+
+def test_a_search_decides_once() -> None:
+    fax = life(search="UNSEEN")
+    inbox = mailbox([message(1), message(2)])
+    admission = fax.login(searched(inbox, 2, 2))
+    assert (announced(admission), admission.hide) == ([2], ((1, "search"),))
+    assert fax.login(searched(inbox, 2, 1)).empty
+
+
+def test_what_was_not_searched_yet_waits() -> None:
+    fax = life(search="UNSEEN")
+    inbox = mailbox([message(1), message(2)])
+    assert announced(fax.login(searched(inbox, 1, 1))) == [1]
+    assert fax.login(searched(inbox, 1, 1)).empty
+    assert announced(fax.login(searched(inbox, 2, 1, 2))) == [2]
+
+
+def test_a_source_whose_search_was_not_answered_is_not_shown_yet() -> None:
+    """Else what it has would not be its first contact any more when the answer comes."""
+    fax = life(search="UNSEEN", start=Span("newest", 1))
+    inbox = mailbox([message(1, date=NOW), message(2, date=NOW - 1)])
+    assert fax.login(searched(inbox, 0)).empty
+    admission = fax.login(searched(inbox, 2, 1, 2))
+    assert (announced(admission), admission.hide, admission.shown) == ([1], ((2, "start"),), (INBOX,))
+
+
+def test_start_counts_what_the_search_found() -> None:
+    fax = life(search="UNSEEN", start=Span("newest", 1))
+    inbox = mailbox([message(1, date=1), message(2, date=2)])
+    admission = fax.login(searched(inbox, 2, 1))
+    assert (announced(admission), admission.hide) == ([1], ((2, "search"),))
+
+
+def test_what_lingers_cannot_be_searched() -> None:
+    fax = life(search="UNSEEN")
+    inbox, before = mailbox([message(9, 1)]), mailbox([message(1)], uidvalidity=3)
+    assert announced(fax.login(searched(inbox, 5, 1, lingering=[before]))) == [9]
+
+
+# --- copies
+
+HEAD = same(1)
+COPY = same(2, key=JUNK)
+UNKNOWN = message(2, key=JUNK, content="")
+
+
+def test_a_copy_in_another_mailbox_is_no_second_message() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    admission = fax.login(mailbox([HEAD]), mailbox([COPY], JUNK))
+    assert (announced(admission), admission.duplicates) == ([1], ((2, 1),))
+    assert fax.decide(mailbox([HEAD]), mailbox([COPY], JUNK)).empty
+
+
+def test_a_copy_that_comes_later() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    junk = mailbox([], JUNK)
+    fax.login(mailbox([HEAD]), junk)
+    admission = fax.login(mailbox([HEAD]), junk.with_appended([COPY]))
+    assert (announced(admission), admission.duplicates) == ([], ((2, 1),))
+
+
+def test_without_the_search_for_copies_all_are_shown() -> None:
+    assert announced(life(*BOTH, deduplicate="off").login(mailbox([HEAD]), mailbox([COPY], JUNK))) == [1, 2]
+
+
+def test_messages_of_one_mailbox_are_no_copies() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    admission = fax.login(mailbox([same(1), same(3)]), mailbox([COPY, same(4, key=JUNK), same(5, key=JUNK)], JUNK))
+    assert announced(admission) == [1, 3, 5]
+    assert admission.duplicates == ((2, 1), (4, 3))
+
+
+def test_a_device_with_one_mailbox_waits_for_no_identity() -> None:
+    assert announced(life(deduplicate="all").login(mailbox([message(1, content="")]))) == [1]
+
+
+def test_what_a_message_is_must_be_known_before_it_is_shown() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    inbox, junk = mailbox([HEAD]), mailbox([UNKNOWN], JUNK)
+    assert announced(fax.login(inbox, junk)) == [1]
+    assert fax.decide(inbox, junk).empty
+    admission = fax.login(inbox, junk.with_identities({Uid(2): identity("same")}))
+    assert (announced(admission), admission.duplicates) == ([], ((2, 1),))
+
+
+def test_a_source_that_is_not_listed_yet_counts_as_a_mailbox() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    assert announced(fax.login(mailbox([message(1, content="")]))) == []
+
+
+@pytest.mark.parametrize("content", [NO_IDENTITY, "d" + "0" * 32])
+def test_what_has_no_message_id_is_no_copy(content: str) -> None:
+    fax = life(*BOTH, deduplicate="all")
+    inbox, junk = mailbox([message(1, content=content)]), mailbox([message(2, key=JUNK, content=content)], JUNK)
+    assert announced(fax.login(inbox, junk)) == [1, 2]
+
+
+def test_the_provider_knows_its_copies_at_once() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    inbox = mailbox([message(1, content="", provider="gmail:1"), message(3, content="", provider="gmail:3")])
+    junk = mailbox([message(2, key=JUNK, content="", provider="gmail:1")], JUNK)
+    admission = fax.login(inbox, junk)
+    assert (announced(admission), admission.duplicates) == ([1, 3], ((2, 1),))
+
+
+def test_the_provider_knows_better_than_the_content() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    inbox, junk = mailbox([same(1, provider="gmail:1")]), mailbox([same(2, key=JUNK, provider="gmail:2")], JUNK)
+    assert announced(fax.login(inbox, junk)) == [1, 2]
+
+
+def test_where_one_has_no_providers_identity_the_content_decides() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    admission = fax.login(mailbox([same(1, provider="gmail:1")]), mailbox([COPY], JUNK))
+    assert admission.duplicates == ((2, 1),)
+
+
+@pytest.mark.parametrize(("scope", "shown"), [("account", [1, 2]), ("all", [1])])
+def test_across_accounts(scope: str, shown: list[int]) -> None:
+    fax = life(INBOX, OFFICE, deduplicate=scope)
+    inbox, office = mailbox([same(1, provider="gmail:1")]), mailbox([same(2, key=OFFICE, provider="gmail:2")], OFFICE)
+    assert announced(fax.login(inbox, office)) == shown
+
+
+def test_across_accounts_the_content_must_be_known() -> None:
+    fax = life(INBOX, OFFICE, deduplicate="all")
+    inbox = mailbox([message(1, content="", provider="gmail:1")])
+    assert announced(fax.login(inbox, mailbox([], OFFICE))) == []
+
+
+def test_a_copy_of_what_was_deleted_is_not_shown() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    junk = mailbox([], JUNK)
+    fax.login(mailbox([HEAD]), junk)
+    fax.hide(1)
+    admission = fax.login(mailbox([HEAD]), junk.with_appended([COPY]))
+    assert (announced(admission), admission.duplicates) == ([], ((2, 1),))
+
+
+def test_a_copy_may_be_found_where_its_original_was_not() -> None:
+    """The search decides for each place: what it did not find hides no copy that it found."""
+    fax = life(*BOTH, deduplicate="account", search="UNSEEN")
+    admission = fax.login(searched(mailbox([HEAD]), 1), searched(mailbox([COPY], JUNK), 2, 2))
+    assert (announced(admission), admission.hide, admission.duplicates) == ([2], ((1, "search"),), ())
+
+
+def test_many_copies_at_once() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    inbox, junk = mailbox([same(seq, f"{seq}") for seq in range(1, 101)]), mailbox([], JUNK)
+    fax.login(inbox, junk)
+    copies = [same(seq + 100, f"{seq}", key=JUNK) for seq in range(1, 102)]
+    admission = fax.login(inbox, junk.with_appended(copies))
+    assert announced(admission) == [201]
+    assert admission.duplicates == tuple((seq + 100, seq) for seq in range(1, 101))
+
+
+def test_a_copy_takes_the_place_of_its_original() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    inbox, junk = mailbox([HEAD, message(3)]), mailbox([COPY], JUNK)
+    fax.login(inbox, junk)
+    admission = fax.login(inbox.without([Uid(1)]), junk)
+    assert admission.succeed == ((1, 2, HEAD.uidl),)
+    assert list(fax.record.order) == [2, 3]
+    assert (fax.record.name(EntrySeq(2)), fax.record.name(EntrySeq(1))) == (HEAD.uidl, COPY.uidl)
+    assert fax.decide(inbox.without([Uid(1)]), junk).empty
+
+
+def test_an_original_that_comes_back_is_a_copy_then() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    inbox, junk = mailbox([HEAD]), mailbox([COPY], JUNK)
+    fax.login(inbox, junk)
+    fax.login(mailbox([]), junk)
+    admission = fax.login(inbox, junk)
+    assert (announced(admission), admission.duplicates) == ([], ((1, 2),))
+    assert list(fax.record.order) == [2]
+
+
+def test_of_several_copies_the_first_takes_over_and_the_others_are_its_copies() -> None:
+    fax = life(INBOX, JUNK, OFFICE, deduplicate="all")
+    junk, office = mailbox([same(3, key=JUNK)], JUNK), mailbox([same(2, key=OFFICE)], OFFICE)
+    fax.login(mailbox([HEAD]), junk, office)
+    assert fax.login(mailbox([]), junk, office).succeed == ((1, 3, HEAD.uidl),)
+    again = fax.login(mailbox([]), mailbox([], JUNK), office)
+    assert again.succeed == ((3, 2, HEAD.uidl),)
+    assert list(fax.record.order) == [2]
+
+
+def test_what_takes_over_is_no_copy_any_more_when_another_comes() -> None:
+    fax = life(INBOX, JUNK, OFFICE, deduplicate="all")
+    junk, office = mailbox([COPY], JUNK), mailbox([], OFFICE)
+    fax.login(mailbox([HEAD]), junk, office)
+    admission = fax.login(mailbox([]), junk, office.with_appended([same(5, key=OFFICE)]))
+    assert (admission.succeed, admission.duplicates) == (((1, 2, HEAD.uidl),), ((5, 2),))
+
+
+def test_what_was_hidden_has_no_heir() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    junk = mailbox([COPY], JUNK)
+    fax.login(mailbox([HEAD]), junk)
+    fax.hide(1)
+    assert fax.login(mailbox([]), junk).empty
+
+
+def test_what_leaves_the_window_has_no_heir() -> None:
+    fax = life(*BOTH, deduplicate="account", window=Span("age", DAY))
+    inbox, junk = mailbox([HEAD._replace(date=NOW)]), mailbox([COPY._replace(date=NOW)], JUNK)
+    fax.login(inbox, junk)
+    fax.now += 2 * DAY
+    admission = fax.login(mailbox([]), junk)
+    assert (admission.hide, admission.succeed) == (((1, "window"),), ())
+    assert fax.login(mailbox([]), junk).empty
+
+
+def test_an_heir_that_leaves_the_window_at_once() -> None:
+    """The window of the newest: what the copy would take over goes with its original."""
+    fax = life(*BOTH, deduplicate="account", window=Span("newest", 1))
+    inbox, junk = mailbox([HEAD]), mailbox([COPY], JUNK)
+    fax.login(inbox, junk)
+    admission = fax.login(mailbox([message(3, seen=NOW)]), junk)
+    assert (announced(admission), admission.hide, admission.succeed) == ([3], ((1, "window"),), ())
+
+
+def test_what_comes_back_though_it_was_gone_when_the_record_was_made() -> None:
+    """Only the store knows its position then."""
+    fax = life()
+    fax.record = DeviceRecord(StoredDevice(FAX, decided=[1], shown=frozenset([INBOX]), next_position=1))
+    assert fax.decide(mailbox([])).empty
+    assert not fax.record.incomplete
+    fax.decide(mailbox([message(1)]))
+    assert fax.record.incomplete
