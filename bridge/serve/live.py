@@ -1,6 +1,5 @@
 """What commands ask of the part of popbridge that runs: who is in a session, and what is to be done upstream now."""
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, NamedTuple, Protocol
 
@@ -44,8 +43,8 @@ class Live(Protocol):
         """Tell that there are intents to be carried out which were held before. Waits for nothing."""
         ...
 
-    async def bring_back(self, what: Sequence[BringBack]) -> list[Returned]:
-        """Move messages back upstream, if they are still what was moved away. Trouble upstream is `later`."""
+    async def bring_back(self, what: BringBack) -> Returned:
+        """Move a message back upstream, if it is still what was moved away. Trouble upstream is `later`."""
         ...
 
     async def find(self, mailbox: MailboxKey, message_id: str) -> list[Location]:

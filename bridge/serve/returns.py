@@ -28,6 +28,7 @@ class ReturnsStore(Protocol):
     async def returning(self) -> list[BringBack]: ...
     async def brought_back(self, intent: int) -> None: ...
     async def not_brought_back(self, intent: int, note: str) -> None: ...
+    async def is_back(self, intent: int) -> bool: ...
 
 
 class Returns:
@@ -38,6 +39,7 @@ class Returns:
         self._live = live
         self._lock = trio.Lock()
         self._stale = False
+        self._missed: set[int] = set()
 
     async def run(self) -> None:
         """Move back what the store has waiting, again and again, until cancelled."""
@@ -62,9 +64,22 @@ class Returns:
             async with self._lock:
                 if self._stale:
                     return False
-                if one.source.account not in down and (await self._bring(one)).settled == "later":
+                if one.source.account not in down and (await self._bring_later(one)).settled == "later":
                     down.add(one.source.account)
         return True
+
+    async def _bring_later(self, one: BringBack) -> Returned:
+        """What is not where it had been put may have been moved back just before a crash. So the account is looked at
+        first, and it is for the next pass to tell.
+        """
+        if one.intent in self._missed:
+            return await self._bring(one)
+        returned = await self._live.bring_back(one)
+        if returned.settled == "gone" and not await self._store.is_back(one.intent):
+            self._missed.add(one.intent)
+            await self._live.look(one.source.account)
+            return returned
+        return await self._settle(returned)
 
     @asynccontextmanager
     async def quiet(self, progress: Progress) -> AsyncIterator[None]:
@@ -97,7 +112,13 @@ class Returns:
         return done
 
     async def _bring(self, one: BringBack) -> Returned:
-        (returned,) = await self._live.bring_back([one])
+        return await self._settle(await self._live.bring_back(one))
+
+    async def _settle(self, returned: Returned) -> Returned:
+        """Write down how it ended. Where the message is not where it had been put, and yet is listed, it is back."""
+        one = returned.what
+        if returned.settled == "gone" and await self._store.is_back(one.intent):
+            returned = returned._replace(settled="back")
         match returned.settled:
             case "back":
                 await self._store.brought_back(one.intent)

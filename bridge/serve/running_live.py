@@ -1,7 +1,7 @@
 """The running bridge, as an owner's commands see it."""
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bridge.index import DeviceMaildrops, IntentRunner
@@ -51,11 +51,8 @@ class RunningLive:
         """Wake whoever carries intents out."""
         self._intents.promised()
 
-    async def bring_back(self, what: Sequence[BringBack]) -> list[Returned]:
-        """Move messages back, one after another. Waits for the upstream, whose every step has a deadline."""
-        return [await self._bring_back(one) for one in what]
-
-    async def _bring_back(self, what: BringBack) -> Returned:
+    async def bring_back(self, what: BringBack) -> Returned:
+        """Move a message back. Waits for the upstream, whose every step has a deadline."""
         if what.source.account not in self._accounts.indexed:
             return Returned(what, "later", "its account is not in the configuration")
         try:

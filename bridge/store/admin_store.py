@@ -17,6 +17,14 @@ _RETURNING = (
 )
 
 
+_BACK = (
+    "SELECT 1 FROM intents i JOIN locations l ON l.entry = i.entry AND l.gone_at IS NULL"
+    " JOIN mailboxes m ON m.id = l.mailbox WHERE i.id = ?"
+    " AND (l.mailbox, l.uidvalidity, l.uid) <> (i.mailbox, i.uidvalidity, i.uid)"
+    " AND (m.name, l.uidvalidity, l.uid) <> (i.target, i.target_uidvalidity, i.target_uid)"
+)
+
+
 class Remembered(NamedTuple):
     """Every device and account that the database has a row of, in the configuration or not."""
 
@@ -39,6 +47,12 @@ class AdminStore(Ledger):
         """Write that a message cannot be moved back, and why: what was carried out stands."""
         sql = "UPDATE intents SET state = 'done', note = ? WHERE id = ? AND state = 'returning'"
         await self._run(sql, for_people(note), intent)
+
+    async def is_back(self, intent: int) -> bool:
+        """Tell whether an intent's message was listed at a place that is neither the one it was taken from nor the one
+        it was put to: then it was moved back, by whomever.
+        """
+        return bool(await self._read(lambda db: db.execute(_BACK, (intent,)).fetchone()))
 
     async def forget_account(self, account: AccountId) -> ForgottenAccount:
         """Take an account's messages for gone and call off what is still to be done there. Unique-ids stay for ever."""

@@ -1,6 +1,6 @@
 """A running popbridge as far as commands go, for tests: an upstream's trash, and who is in a session."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
@@ -54,10 +54,10 @@ class FakeLive:
     def released(self) -> None:
         self.releases += 1
 
-    async def bring_back(self, what: Sequence[BringBack]) -> list[Returned]:
+    async def bring_back(self, what: BringBack) -> Returned:
         self.tries += 1
         await trio.sleep(self.seconds)
-        return [self._settle(one) for one in what]
+        return self._settle(what)
 
     def _settle(self, one: BringBack) -> Returned:
         if one.source.account in self.down:

@@ -24,6 +24,7 @@ class Promises:
         self.waiting = {one.intent: one for one in waiting}
         self.notes: dict[int, str] = {}
         self.broken = False
+        self.listed: set[int] = set()
 
     async def returning(self) -> list[BringBack]:
         await trio.lowlevel.checkpoint()
@@ -34,6 +35,10 @@ class Promises:
     async def brought_back(self, intent: int) -> None:
         await trio.lowlevel.checkpoint()
         del self.waiting[intent]
+
+    async def is_back(self, intent: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        return intent in self.listed
 
     async def not_brought_back(self, intent: int, note: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -66,15 +71,25 @@ class Heard(list[str]):
 
 
 async def test_what_waited_for_a_daemon_is_moved_back_when_it_starts(autojump_clock: trio.testing.MockClock) -> None:
-    live, promises = FakeLive(), Promises(moved(1), moved(2))
-    live.emptied = {2}
+    live, promises = FakeLive(), Promises(moved(1))
     async with running(Returns(promises, live)):
         await trio.testing.wait_all_tasks_blocked()
-        assert live.back == [1]
-        assert promises.waiting == {}
-        assert promises.notes == {2: "not moved back: the message is not in Trash any more"}
+        assert (live.back, promises.waiting) == ([1], {})
         # So that the index sees soon what came back.
         assert live.looked == [FAMILY]
+
+
+async def test_what_a_crash_left_moved_back_is_not_said_to_be_lost(autojump_clock: trio.testing.MockClock) -> None:
+    live, promises = FakeLive(), Promises(moved(1), moved(2))
+    live.emptied = {1, 2}
+    async with running(Returns(promises, live)):
+        await trio.testing.wait_all_tasks_blocked()
+        assert (live.looked, len(promises.waiting)) == ([FAMILY, FAMILY], 2)
+        # The look finds the first where it belongs; the other is lost indeed.
+        promises.listed = {1}
+        await trio.sleep(PAUSE + 1)
+        assert promises.waiting == {}
+        assert promises.notes == {2: "not moved back: the message is not in Trash any more"}
 
 
 async def test_an_upstream_that_is_down_is_asked_once_and_again_later(autojump_clock: trio.testing.MockClock) -> None:

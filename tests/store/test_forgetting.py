@@ -80,3 +80,32 @@ async def test_what_waits_to_be_moved_back_is_not_when_its_account_is_forgotten(
     async with open_store(undone) as store:
         await store.forget_account(FAMILY)
         assert await store.returning() == []
+
+
+@pytest.mark.parametrize(
+    ("place", "back"),
+    [(("INBOX", 1, 1), False), (("INBOX", 1, 9), True), (("INBOX", 2, 1), True), (("Trash", 7, 8), False)],
+    ids=["where it was taken from", "there under another UID", "numbered anew", "where it was put to"],
+)
+async def test_a_message_is_back_when_it_was_listed_at_a_new_place(
+    undone: Path, place: tuple[str, int, int], back: bool
+) -> None:
+    mailbox, uidvalidity, uid = place
+    with closing(sqlite3.connect(undone / DATABASE)) as db, db:
+        db.execute("INSERT OR IGNORE INTO mailboxes(account, name) VALUES (1, ?)", (mailbox,))
+        db.execute(
+            "UPDATE locations SET mailbox = (SELECT id FROM mailboxes WHERE account = 1 AND name = ?), uidvalidity = ?,"
+            " uid = ? WHERE entry = 1",
+            (mailbox, uidvalidity, uid),
+        )
+    async with open_store(undone) as store:
+        (waiting,) = await store.returning()
+        assert await store.is_back(waiting.intent) is back
+
+
+async def test_a_message_that_is_gone_is_not_back(undone: Path) -> None:
+    with closing(sqlite3.connect(undone / DATABASE)) as db, db:
+        db.execute("UPDATE locations SET uid = 9, gone_at = 5 WHERE entry = 1")
+    async with open_store(undone) as store:
+        (waiting,) = await store.returning()
+        assert not await store.is_back(waiting.intent)
