@@ -27,7 +27,7 @@ def lines(accounts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the table of accounts, a line for each mailbox."""
     from bridge.cli.tables import table
 
-    return table(("account", "state", "mailbox", "messages", "unmeasured", "note"), _rows(accounts))
+    return table(("account", "state", "quota", "mailbox", "messages", "unmeasured", "note"), _rows(accounts))
 
 
 def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
@@ -38,8 +38,23 @@ def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]
             yield (
                 account["name"],
                 account["state"],
+                _quota(account.get("quota")),
                 mailbox["name"],
                 messages,
                 mailbox["unmeasured"],
-                account["note"],
+                _note(account, mailbox),
             )
+
+
+def _quota(quota: Mapping[str, Any] | None) -> str | None:
+    from bridge.cli.tables import size
+
+    if not quota:
+        return None
+    return f"{size(quota['used'])} of {size(quota['limit'])}"
+
+
+def _note(account: Mapping[str, Any], mailbox: Mapping[str, Any]) -> str:
+    """What is wrong with the account, and what is missing from the mailbox and still listed."""
+    doubted = (one for one in account.get("suspicions", ()) if one["mailbox"] == mailbox["name"])
+    return "; ".join([*filter(None, [account["note"]]), *(f"{one['missing']} missing" for one in doubted)])

@@ -27,7 +27,7 @@ def lines(devices: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the table of devices."""
     from bridge.cli.tables import table
 
-    head = ("device", "login", "reads", "messages", "size", "hidden", "pending", "last session")
+    head = ("device", "login", "reads", "messages", "size", "hidden", "pending", "held", "last session")
     return table(head, map(_row, devices))
 
 
@@ -42,6 +42,7 @@ def _row(device: Mapping[str, Any]) -> tuple[object, ...]:
         size(device["octets"]),
         device["hidden"],
         device["pending_intents"],
+        device.get("held", 0),
         "now" if device["in_session"] else _last(device["last_session"]),
     )
 

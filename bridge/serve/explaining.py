@@ -36,6 +36,9 @@ configuration keeps it away, it is a copy of what is shown, it is gone upstream,
 one that it was never shown. `next`: it was not decided yet, its next login will.
 """
 
+MOST = 20
+"""Messages that are told of at once: more were meant by nobody who gave a Message-ID."""
+
 _OWN = re.compile(r"[0-9a-f]{32}")
 """A unique-id of ours."""
 
@@ -85,12 +88,20 @@ class Explaining:
                 found += await watched(search, self._progress, f"searching {key}")
             except UpstreamError as failure:
                 problems.append(str(failure))
-        seqs, unlisted = [], []
-        for place in found:
+        if len(found) > MOST:
+            problems.append(f"{len(found)} messages have this in their Message-ID, and {MOST} are told: give all of it")
+        seqs, unlisted = await self._listed(found[:MOST])
+        return seqs, unlisted, "; ".join(dict.fromkeys(problems))
+
+    async def _listed(self, places: Iterable[Location]) -> tuple[list[EntrySeq], list[Location]]:
+        """Give the entries that lie at these places, and the places where none does."""
+        seqs: dict[EntrySeq, None] = {}
+        unlisted: list[Location] = []
+        for place in places:
             there = await self._store.find_entries([place])
-            seqs += there
+            seqs.update(dict.fromkeys(there))
             unlisted += [] if there else [place]
-        return list(dict.fromkeys(seqs)), unlisted, "; ".join(dict.fromkeys(problems))
+        return list(seqs), unlisted
 
     async def _sources(self, device: KnownDevice) -> set[MailboxKey]:
         if device.settings is None:

@@ -296,6 +296,15 @@ async def test_explain_looks_a_message_id_up_upstream(loaded: Settings) -> None:
         assert found["unlisted"] == [{"account": "family", "mailbox": "INBOX", "uidvalidity": 1, "uid": 9}]
 
 
+async def test_explain_tells_of_no_more_messages_than_somebody_reads(loaded: Settings) -> None:
+    async with lived(loaded) as store:
+        live = FakeLive()
+        live.letters = {"@b": [place(uid) for uid in range(1, 30)]}
+        found = await Owner(store, loaded, live)("explain", device="fax", what="@b")
+        assert (len(found["entries"]), len(found["unlisted"])) == (5, 15)
+        assert found["problem"].startswith("29 messages have this in their Message-ID, and 20 are told")
+
+
 async def test_explain_says_what_could_not_be_searched(loaded: Settings) -> None:
     async with lived(loaded) as store:
         live = FakeLive()

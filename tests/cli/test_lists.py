@@ -1,0 +1,51 @@
+"""The tables of accounts and devices."""
+
+from typing import Any
+
+from bridge.cli import accounts, devices
+
+ACCOUNT: dict[str, Any] = {
+    "name": "family",
+    "state": "online",
+    "note": "",
+    "quota": {"used": 950_000_000, "limit": 1_000_000_000},
+    "suspicions": [{"mailbox": "Junk", "missing": 40}],
+    "mailboxes": [
+        {"name": "INBOX", "listed": True, "messages": 3, "unmeasured": 1},
+        {"name": "Junk", "listed": True, "messages": 90, "unmeasured": 0},
+        {"name": "Old", "listed": False, "messages": 0, "unmeasured": 0},
+    ],
+}
+
+
+def test_a_line_for_each_mailbox() -> None:
+    assert accounts.lines([ACCOUNT]) == [
+        "account  state   quota             mailbox  messages        unmeasured  note",
+        "family   online  950 MB of 1.0 GB  INBOX    3                        1  -",
+        "family   online  950 MB of 1.0 GB  Junk     90                       0  40 missing",
+        "family   online  950 MB of 1.0 GB  Old      not listed yet           0  -",
+    ]
+
+
+def test_an_account_of_which_little_is_known() -> None:
+    bare: dict[str, Any] = {"name": "work", "state": None, "note": "it is down", "mailboxes": []}
+    assert accounts.lines([bare])[1].split() == ["work", "-", "-", "-", "-", "-", "it", "is", "down"]
+
+
+def test_a_line_for_each_device() -> None:
+    device = {
+        "name": "fax",
+        "login": "fax",
+        "sources": ["family/INBOX", "family/Junk"],
+        "messages": 3,
+        "octets": 999,
+        "hidden": 4,
+        "pending_intents": 5,
+        "held": 6,
+        "last_session": None,
+        "in_session": False,
+    }
+    assert devices.lines([device]) == [
+        "device  login  reads                      messages  size        hidden  pending  held  last session",
+        "fax     fax    family/INBOX, family/Junk         3  999 octets       4        5     6  never",
+    ]
