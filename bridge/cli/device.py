@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bridge.cli.administering import InOrder, administer, confirmed
+from bridge.cli.device_import import import_uidls
 from bridge.cli.settings import config_option
 
 Facts = Mapping[str, Any]
@@ -136,3 +137,6 @@ def forget(name: str, yes: bool, as_json: bool) -> None:
 
     confirmed(f"Everything remembered of device {name} will be forgotten. Go on?", yes)
     _tell(administer("device_forget", device=name), as_json, forgotten)
+
+
+command.add_command(import_uidls)

@@ -14,8 +14,8 @@ from bridge.telemetry import get_logger
 
 log = get_logger("control")
 
-LINE_LIMIT = 65_536
-"""Octets of a request: far more than any command line has to say."""
+LINE_LIMIT = 32 * 1024 * 1024
+"""Octets of a request: the unique-ids of a device that moves in, all in one, are the longest, 300,000 of them."""
 
 SECONDS = 30.0
 """How long a request may take to arrive, to be carried out, and its reply to be taken: each so long at most. Carrying

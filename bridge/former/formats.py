@@ -79,15 +79,15 @@ def parse(text: str) -> Format:
     fields: set[str] = set()
     at = 0
     while at < len(template):
-        found = _PART.match(template, at)
-        if found is None:
-            pieces.append(_literal(template, at))
-            at += 1
-        else:
+        if found := _PART.match(template, at):
             what = found["what"] or _NAMES.get(found["name"], found["name"])
             pieces.append(_piece(what, found))
             fields.add(what)
             at = found.end()
+        else:
+            end = template.find("%", at)
+            pieces.append(_literal(template, at, end if end >= 0 else len(template)))
+            at = end if end >= 0 else len(template)
     if "u" not in fields:
         raise WrongRequest("a format of unique-ids needs the UID, %u: otherwise all messages have the same")
     return Format(text, tuple(pieces), "v" in fields)
@@ -101,11 +101,11 @@ def _gmail() -> Format:
     return Format(GMAIL, (piece,), lasting=True)
 
 
-def _literal(template: str, at: int) -> Piece:
-    char = template[at]
-    if char == "%":
-        raise WrongRequest(f"the format of unique-ids has something unknown behind the '%' at character {at + 1}")
-    return lambda _: char
+def _literal(template: str, start: int, end: int) -> Piece:
+    if start == end:
+        raise WrongRequest(f"the format of unique-ids has something unknown behind the '%' at character {start + 1}")
+    text = template[start:end]
+    return lambda _: text
 
 
 def _piece(what: str, found: re.Match[str]) -> Piece:

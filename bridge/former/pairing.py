@@ -111,11 +111,15 @@ def _pairs(
     return pairs
 
 
+def told(uidls: Sequence[str]) -> list[FormerMessage]:
+    """Give messages of which nothing but their unique-ids is known."""
+    return [FormerMessage(number, uidl) for number, uidl in enumerate(uidls, 1)]
+
+
 def assumed(form: Format, known: Known, *, inbox: bool) -> list[FormerMessage]:
     """Give the ids that the messages had if a format is what the former server used; with `inbox` those in an INBOX."""
     chosen = [each for each in known.candidates if each.inbox or not inbox]
-    made = [FormerMessage(number, form.of(each)) for number, each in enumerate(chosen, 1)]
-    return [each for each in made if each.uidl]
+    return told([uidl for each in chosen if (uidl := form.of(each))])
 
 
 def contradicted(by_place: Mapping[str, Candidate], messages: Sequence[FormerMessage]) -> bool:

@@ -185,7 +185,7 @@ async def _log_in(replies: Replies, server: FormerServer, password: Secret) -> N
     mechanisms = next((words.split() for words in capabilities if words.startswith("SASL ")), [])
     try:
         if capabilities and "USER" not in capabilities and "PLAIN" in mechanisms:
-            response = b64encode(f"\0{server.user}\0{secret}".encode()).decode()
+            response = b64encode(f"\0{server.user}\0{secret}".encode("utf-8", "surrogateescape")).decode()
             await replies.send(f"AUTH PLAIN {response}")
         else:
             await replies.send(f"USER {server.user}")

@@ -62,7 +62,8 @@ class Replies:
 
     async def send(self, *commands: str) -> None:
         """Send commands, each a line."""
-        octets = "".join(f"{command}\r\n" for command in commands).encode()
+        # A password may be what a keyboard made: not UTF-8.
+        octets = "".join(f"{command}\r\n" for command in commands).encode("utf-8", "surrogateescape")
         with self._deadline():
             await self.stream.send_all(octets)
 

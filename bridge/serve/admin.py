@@ -1,7 +1,7 @@
 """What an owner's commands do: the same code while popbridge runs and while it does not."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,9 +10,10 @@ import trio
 
 from bridge.model.admin import Undone
 from bridge.model.failures import BridgeError, MaildropInUse
-from bridge.model.names import EntrySeq
+from bridge.model.names import EntrySeq, Uidl
 from bridge.model.settings import Settings
 from bridge.serve.explaining import Explaining
+from bridge.serve.importing import Importing
 from bridge.serve.known import KnownAccount, KnownDevice, find_account, find_device
 from bridge.serve.live import Live, Returned
 from bridge.serve.progress import Progress, watched
@@ -145,6 +146,17 @@ class Administration:
         live = self._running.live if self._running else None
         explaining = Explaining(self._store, self._settings, live, progress)
         return {**self._about(device), **await explaining.explain(device, what)}
+
+    async def import_catalogue(self, name: str, source: int, after: int) -> Facts:
+        """Give the messages of one of a device's sources, by pages, for unique-ids to be paired with."""
+        device = await self._device(name)
+        return await Importing(self._store, self._settings).catalogue(device, source, after)
+
+    async def import_uidls(self, name: str, pairs: Sequence[tuple[EntrySeq, Uidl]]) -> Facts:
+        """Have a device know messages by the unique-ids that its former server gave them."""
+        device = await self._device(name)
+        async with self._changing(device):
+            return await Importing(self._store, self._settings).save(device, pairs)
 
     # --- accounts
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, assert_never, get_args
 
 from bridge.model.failures import BridgeError, WrongRequest
+from bridge.model.names import EntrySeq, Uidl
 from bridge.serve.admin import Administration, Facts
 from bridge.serve.progress import Progress
 
@@ -13,6 +14,8 @@ AdminCommand = Literal[
     "device_confirm",
     "device_reset",
     "device_forget",
+    "import_catalogue",
+    "import_uidls",
     "explain",
     "account_accept",
     "account_forget",
@@ -52,6 +55,11 @@ async def carry_out(admin: Administration, command: str, arguments: Mapping[str,
             return await admin.device_reset(asked.only("device", "since").text("device"), asked.age())
         case "device_forget":
             return await admin.device_forget(asked.only("device").text("device"))
+        case "import_catalogue":
+            asked.only("device", "source", "after")
+            return await admin.import_catalogue(asked.text("device"), asked.whole("source"), asked.whole("after"))
+        case "import_uidls":
+            return await admin.import_uidls(asked.only("device", "pairs").text("device"), asked.pairs())
         case "explain":
             return await admin.explain(asked.only("device", "what").text("device"), asked.text("what"), progress)
         case "account_accept":
@@ -106,6 +114,20 @@ class _Asked:
             raise WrongRequest(f"sessions must be a number from 1 to {MOST_SESSIONS}")
         return found
 
+    def whole(self, name: str) -> int:
+        """Give a whole number, 0 where there is none."""
+        found = self._given.get(name, 0)
+        if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 2**63:
+            raise WrongRequest(f"{name} must be a whole number")
+        return found
+
+    def pairs(self) -> list[tuple[EntrySeq, Uidl]]:
+        """Give entries and their unique-ids."""
+        found = self._given.get("pairs")
+        if not isinstance(found, list) or not all(map(_is_pair, found)):
+            raise WrongRequest("pairs must be a list of entries with unique-ids")
+        return [(EntrySeq(seq), Uidl(uidl)) for seq, uidl in found]
+
     def age(self) -> float | None:
         """Give an age in seconds, or None for all."""
         found = self._given.get("since")
@@ -114,3 +136,7 @@ class _Asked:
         if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= LONGEST_AGE:
             raise WrongRequest("since must be an age in seconds")
         return float(found)
+
+
+def _is_pair(found: object) -> bool:
+    return isinstance(found, list) and [type(one) for one in found] == [int, str] and 0 <= found[0] < 2**63
