@@ -61,9 +61,7 @@ def _names(names: Sequence[str]) -> str:
 def _devices(devices: Sequence[Facts]) -> Iterator[str]:
     for device in devices:
         name = printable(device["name"])
-        # Before its first session it was shown nothing, and that is no news.
-        if device.get("never_shown") and device["last_session"]:
-            yield f"device {name}: it was never shown {_names(device['never_shown'])}, which is not listed yet"
+        yield from _never_shown(name, device)
         if device.get("held"):
             yield (
                 f"device {name}: {count(device['held'], 'deletion is', 'deletions are')} held back since"
@@ -79,6 +77,18 @@ def _devices(devices: Sequence[Facts]) -> Iterator[str]:
         if device.get("returning"):
             messages = count(device["returning"], "message is", "messages are")
             yield f"device {name}: {messages} still to be moved back upstream"
+
+
+def _never_shown(name: str, device: Facts) -> Iterator[str]:
+    """Before its first session a device was shown nothing, and that is no news."""
+    sources = device.get("never_shown", ()) if device["last_session"] else ()
+    if unlisted := [one["source"] for one in sources if not one["listed"]]:
+        yield f"device {name}: it was never shown {_names(unlisted)}, which is not listed yet"
+    if listed := [one["source"] for one in sources if one["listed"]]:
+        yield (
+            f"device {name}: it was not shown {_names(listed)} yet: its next login does, unless its `search` is still"
+            " not answered"
+        )
 
 
 def _forgettable(found: Facts) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What waits for the owner, as `status --json` has it: the same from the daemon and from the database alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.model.names import AccountId
@@ -42,7 +42,7 @@ def _suspicion(stored: Stored) -> Facts:
     return {**told, "accepted": accepted, "believed_at": None if accepted else stored["since"] + BELIEVED_AFTER}
 
 
-def device_waiting(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Iterable[Stored]) -> Facts:
+def device_waiting(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Sequence[Stored]) -> Facts:
     """Give what a device waits for or holds back, and the sources that it was never shown."""
     since = stored.get("held_since")
     return {
@@ -66,13 +66,18 @@ def _votes(stored: Stored | None, settings: Settings) -> Facts:
     return {**stored, "devices": [names.get(one, one) for one in stored["devices"]]}
 
 
-def _never_shown(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Iterable[Stored]) -> list[str]:
+def _never_shown(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Sequence[Stored]) -> list[Facts]:
+    """Give the sources that the device was never shown, and whether each is listed."""
     selectors = {account["name"]: account.get("selectors", {}) for account in accounts}
+    listed = {(account["name"], one["name"]) for account in accounts for one in account["mailboxes"] if one["listed"]}
     shown = {(one["account"], one["mailbox"]) for one in stored.get("shown", ())}
+    named = {
+        source: (source.account, selectors.get(source.account, {}).get(source.mailbox)) for source in device.sources
+    }
     return [
-        f"{settings.accounts[source.account].name}/{source.mailbox}"
-        for source in device.sources
-        if (source.account, selectors.get(source.account, {}).get(source.mailbox)) not in shown
+        {"source": f"{settings.accounts[source.account].name}/{source.mailbox}", "listed": mailbox in listed}
+        for source, mailbox in named.items()
+        if mailbox not in shown
     ]
 
 

@@ -82,8 +82,13 @@ SAID = {
         " (`on_delete`)",
     ),
     "a source that was never shown": Said(
-        {"devices": [device(never_shown=["family/\\Junk"])]},
+        {"devices": [device(never_shown=[{"source": "family/\\Junk", "listed": False}])]},
         "device fax: it was never shown family/\\Junk, which is not listed yet",
+    ),
+    "a source that is listed since its last login": Said(
+        {"devices": [device(never_shown=[{"source": "family/\\Junk", "listed": True}])]},
+        "device fax: it was not shown family/\\Junk yet: its next login does, unless its `search` is still not"
+        " answered",
     ),
     "held deletions": Said(
         {"devices": [device(held=60, held_since=0.0, held_until=86400.0)]},
@@ -124,7 +129,7 @@ def test_what_waits_is_said_with_what_settles_it(case: str) -> None:
     [
         {"accounts": [account(quota={"used": 89, "limit": 100}, only_hiding=["fax"])]},
         {"accounts": [account(quota={"used": 99, "limit": 100})]},
-        {"devices": [device(never_shown=["family/INBOX"], last_session=None)]},
+        {"devices": [device(never_shown=[{"source": "family/INBOX", "listed": False}], last_session=None)]},
     ],
     ids=["room is left", "a device removes", "a device that never came"],
 )

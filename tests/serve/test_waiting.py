@@ -8,11 +8,20 @@ import pytest
 from bridge.serve.waiting import account_waiting, device_waiting, only_remembered
 from tests.serve.support import account, device, settings
 
+
+def row(mailbox: str, messages: int) -> dict[str, Any]:
+    return {"name": mailbox, "listed": True, "messages": messages}
+
+
 STORED: dict[str, Any] = {
     "accounts": [
-        {"name": "family-id", "selectors": {"\\Junk": "Spam"}, "mailboxes": [{"messages": 3}]},
-        {"name": "old", "selectors": {}, "mailboxes": [{"messages": 2}, {"messages": 5}]},
-        {"name": "forgotten", "selectors": {}, "mailboxes": [{"messages": 0}]},
+        {
+            "name": "family-id",
+            "selectors": {"\\Junk": "Spam"},
+            "mailboxes": [row("Spam", 3)],
+        },
+        {"name": "old", "selectors": {}, "mailboxes": [row("INBOX", 2), row("Old", 5)]},
+        {"name": "forgotten", "selectors": {}, "mailboxes": [row("INBOX", 0)]},
     ],
     "devices": [
         {"name": "fax-id", "pending_intents": 9, "held": 9, "voting": 9},
@@ -33,7 +42,14 @@ def test_a_source_was_shown_under_the_name_that_its_selector_has(tmp_path: Path)
     fax = device("fax", ("family", "INBOX"), ("family", "\\Junk"))
     shown = {"shown": [{"account": "family-id", "mailbox": "Spam", "since": 1.0}]}
     facts = device_waiting(fax, settings(tmp_path, fax), shown, STORED["accounts"])
-    assert facts["never_shown"] == ["family/INBOX"]
+    assert facts["never_shown"] == [{"source": "family/INBOX", "listed": False}]
+
+
+def test_a_source_that_is_listed_may_be_shown_next(tmp_path: Path) -> None:
+    fax = device("fax")
+    inbox = {"name": "family-id", "selectors": {"INBOX": "INBOX"}, "mailboxes": [{"name": "INBOX", "listed": True}]}
+    facts = device_waiting(fax, settings(tmp_path, fax), {}, [inbox])
+    assert facts["never_shown"] == [{"source": "family/INBOX", "listed": True}]
 
 
 def test_who_holds_whom_back_is_named_as_in_the_configuration(tmp_path: Path) -> None:
@@ -54,7 +70,7 @@ def test_of_a_device_that_never_came_nothing_waits(tmp_path: Path) -> None:
         "returning": 0,
         "holds_back": {"messages": 0, "since": None, "devices": []},
         "held_back": {"messages": 0, "since": None, "devices": []},
-        "never_shown": ["family/INBOX"],
+        "never_shown": [{"source": "family/INBOX", "listed": False}],
     }
 
 
