@@ -196,13 +196,17 @@ class Pool:
         self._staff()
 
     def _could_not_connect(self, failure: UpstreamError) -> None:
-        """What waits fails, unless another connection can serve it."""
+        """What waits fails, unless another connection can serve it, or may be able to soon.
+
+        Then the server is not asked for as many again for a while: each try is one more that it may hold against us.
+        """
         if isinstance(failure, UpstreamLoginFailed):
             self._refuse(failure)
-        elif signed_in := sum(other.link is not None for other in self.connections):
-            self._fewer, self._fewer_until = signed_in, trio.current_time() + FEWER_SECONDS
-            log.warning("upstream.fewer", account=self.account, connections=signed_in, problem=str(failure))
-        elif not self.connections:
+        elif others := len(self.connections):
+            self._fewer, self._fewer_until = others, trio.current_time() + FEWER_SECONDS
+            log.warning("upstream.fewer", account=self.account, connections=others, problem=str(failure))
+        else:
+            self._fewer_until = 0.0
             self.health.turn("offline", str(failure))
             log.warning("upstream.unreachable", account=self.account, problem=str(failure))
             self._waiting.fail(failure)
