@@ -1,12 +1,16 @@
 """Reading the former server: what it is asked, what it is never asked, and what is told of its failures."""
 
+from contextlib import suppress
+
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.former.address import FormerServer
 from bridge.former.failures import FormerFailed
-from bridge.former.reading import check_private, former_session
+from bridge.former.reading import FormerSession, check_private, former_session
 from bridge.former.records import FormerMessage
 from bridge.former.replies import Replies
 from bridge.identity import content_identity
@@ -92,6 +96,14 @@ async def test_without_a_message_id_the_fields_are_kept_and_no_more() -> None:
     assert b"dots" not in found.fields
 
 
+async def test_what_looks_like_a_header_in_the_body_is_none() -> None:
+    plain = message("a", message_id=False)
+    pop3 = FormerPop3([("id-a", plain + b"Message-ID: <b@example.org>\r\n")], refused=("TOP",))
+    async with listening(pop3.serve) as server:
+        (found,) = await read(server)
+    assert content_identity(found.fields, 77) == content_identity(plain, 77)
+
+
 async def test_plain_is_used_where_user_is_not_offered() -> None:
     pop3 = FormerPop3(MAIL, ("TOP", "UIDL", "SASL CRAM-MD5 PLAIN"))
     async with listening(pop3.serve) as server:
@@ -156,6 +168,23 @@ def test_no_password_crosses_a_public_network_in_clear(host: str) -> None:
         check_private(server, Peer(host, 110))
     check_private(server._replace(tls="starttls"), Peer(host, 110))
     check_private(server, Peer("192.168.1.7", 110))
+
+
+@given(
+    st.lists(st.sampled_from([b"+OK\r\n", b"-ERR\r\n", b".\r\n", b"1 a\r\n", b"\n", b"PIPELINING\r\n"]) | st.binary())
+)
+def test_whatever_a_server_says_it_is_read_or_told(said: list[bytes]) -> None:
+    async def hear() -> None:
+        async with memory_pair() as (ours, theirs):
+            await theirs.send_all(b"".join(said))
+            await theirs.send_stream.aclose()
+            session = FormerSession(Replies(ours, 30), frozenset({"TOP"}))
+            with suppress(FormerFailed):
+                found = await session.messages()
+                assert [each.number for each in found] == sorted({each.number for each in found})
+                await session.look(found, lambda done, total: None)
+
+    trio.run(hear)
 
 
 async def test_a_silent_server_is_given_up(autojump_clock: trio.testing.MockClock) -> None:

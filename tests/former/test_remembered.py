@@ -1,9 +1,12 @@
 """What programs remember, out of the files that they write."""
 
 import poplib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.former.failures import FormerFailed
 from bridge.former.remembered import KINDS, read
@@ -76,6 +79,17 @@ def test_other_files_are_told(kind: str) -> None:
     if kind != "list":
         with pytest.raises(FormerFailed, match="line 1 is not of"):
             read(kind, b"\x89PNG\x0d\x0a\x1a\x0a more\x00")
+
+
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.lists(st.sampled_from([b"*", b" 1 ", b"a@b ", b"\0", b"\n", b"k ", b"9"]) | st.binary()),
+)
+def test_any_file_is_read_or_told(kind: str, parts: list[bytes]) -> None:
+    with suppress(FormerFailed, WrongRequest):
+        found = read(kind, b"".join(parts))
+        assert found.uidls
+        assert len(set(found.uidls)) == len(found.uidls)
 
 
 def test_a_file_that_was_cut_is_told() -> None:
