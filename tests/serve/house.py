@@ -60,14 +60,22 @@ class House:
         return device
 
 
+def inbox(letters: int = 3) -> SandboxServer:
+    """Give an upstream with letters in its inbox; it does not run yet."""
+    upstream = SandboxServer()
+    upstream.add_user("anna", "secret").create("Trash", "\\Trash")
+    for number in range(1, letters + 1):
+        upstream.deliver("anna", LETTER.format(number).encode())
+    return upstream
+
+
 @asynccontextmanager
-async def house(directory: Path, letters: int = 3, on_delete: OnDelete = "hide") -> AsyncIterator[House]:
+async def house(
+    directory: Path, upstream: SandboxServer | None = None, on_delete: OnDelete = "hide"
+) -> AsyncIterator[House]:
     """Run a bridge whose devices `fax` and `den` read one inbox."""
     async with trio.open_nursery() as nursery:
-        upstream = SandboxServer()
-        upstream.add_user("anna", "secret")
-        for number in range(1, letters + 1):
-            upstream.deliver("anna", LETTER.format(number).encode())
+        upstream = upstream or inbox()
         port = await nursery.start(upstream.run)
         settings = _settings(directory, port, on_delete)
         async with running_bridge(settings) as bridge:

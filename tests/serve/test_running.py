@@ -1,5 +1,7 @@
 """An owner's commands on a bridge that runs, with a device on the other side."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ import trio
 
 from bridge.control import ControlFailed
 from bridge.model.failures import WrongRequest
-from tests.serve.house import House, house
+from bridge.store.opening import DATABASE
+from tests.serve.house import House, house, inbox
 from tests.support.device import Device
 
 
@@ -39,6 +42,41 @@ async def test_a_device_that_is_inside_is_not_reset_under_its_feet(tmp_path: Pat
             assert (await at.ask("device_show", device="fax"))["in_session"]
             await trio.to_thread.run_sync(inside.command, "QUIT")
         assert (await at.ask("device_reset", device="fax"))["device"] == "fax"
+
+
+TRASHED = """
+INSERT INTO intents(device, entry, mailbox, uidvalidity, uid, action, size, due, state, session, made_at, target,
+  target_uidvalidity, target_uid)
+SELECT h.device, h.entry, l.mailbox, l.uidvalidity, l.uid, 'trash', l.size, 0, 'done', h.session, h.hidden_at, 'Trash',
+  :uidvalidity, :uid FROM hides h JOIN locations l ON l.entry = h.entry"""
+
+
+async def test_what_was_moved_to_the_trash_is_moved_back(tmp_path: Path) -> None:
+    upstream = inbox()
+    async with house(tmp_path, upstream) as at:
+        await at.session("fax", delete_first)
+    # As if that had been `on_delete = "trash"`, and was done.
+    (uid,) = upstream.move("anna", "INBOX", "Trash", 1)
+    place = {"uidvalidity": upstream.mailbox("anna", "Trash").uidvalidity, "uid": uid}
+    with closing(sqlite3.connect(tmp_path / "state" / DATABASE)) as db, db:
+        db.execute(TRASHED, place)
+    async with house(tmp_path, upstream) as at:
+        found = await at.ask("device_undo", device="fax")
+        assert (found["brought_back"], found["to_bring_back"], found["lost"]) == (1, 0, [])
+        assert len(upstream.mailbox("anna")) == 3
+        assert (await at.ask("device_undo", device="fax"))["brought_back"] == 0
+
+
+async def test_what_left_the_trash_is_not_said_to_be_back(tmp_path: Path) -> None:
+    upstream = inbox()
+    async with house(tmp_path, upstream) as at:
+        uidl = await at.session("fax", delete_first)
+    upstream.expunge("anna", "INBOX", 1)
+    with closing(sqlite3.connect(tmp_path / "state" / DATABASE)) as db, db:
+        db.execute(TRASHED, {"uidvalidity": upstream.mailbox("anna", "Trash").uidvalidity, "uid": 77})
+    async with house(tmp_path, upstream) as at:
+        found = await at.ask("device_undo", device="fax")
+        assert (found["brought_back"], [one["uidl"] for one in found["lost"]]) == (0, [uidl])
 
 
 async def explained(at: House, what: str) -> list[str]:
