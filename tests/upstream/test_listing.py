@@ -103,11 +103,14 @@ class TestListings:
         assert list(await watcher.all_uids()) == [uid for uid, _ in kept]
 
     async def test_many_come_in_batches_and_in_order(self, bed: Bed, watcher: Watcher) -> None:
-        uids = await bed.deliver(*numbered(BATCH + 200))
+        if bed.kind == "sandbox":
+            uids = [bed.sandbox.deliver("anna", text) for text in numbered(2 * BATCH + 200)]
+        else:  # fewer, because APPEND takes its time
+            uids = await bed.deliver(*numbered(200))
         await watcher.examine(INBOX)
         batches = await listing(watcher)
         assert [row.uid for batch in batches for row in batch] == uids
-        assert len(batches) > 1
+        assert len(batches) >= len(uids) // BATCH
         assert all(0 < len(batch) <= 2 * BATCH for batch in batches)
         assert [row.uid for batch in await listing(watcher, first=uids[-7]) for row in batch] == uids[-7:]
         assert list(await watcher.all_uids()) == uids

@@ -36,7 +36,7 @@ async def measured(account: Account, place: Location, uids: Sequence[Uid]) -> di
 @pytest.mark.parametrize("quirks", [frozenset[str](), NO_RANGES], ids=["ranges", "whole"])
 async def test_what_is_counted_is_what_repair_gives(bed: Bed, quirks: frozenset[str]) -> None:
     around = [ends_at(octets + more) for octets in ENDS for more in (-1, 0, 1)]
-    uids = await bed.deliver(*MESSAGES.values(), *around, large_message(3_000_000))
+    uids = await bed.deliver(*MESSAGES.values(), *around)
     place, texts = await bed.location(1), await bed.contents()
     async with running(bed.settings(quirks=quirks)) as account:
         found = await measured(account, place, uids[::-1])
