@@ -43,9 +43,12 @@ def _suspicion(stored: Stored) -> Facts:
 
 
 def device_waiting(device: DeviceSettings, settings: Settings, stored: Stored, accounts: Sequence[Stored]) -> Facts:
-    """Give what a device waits for or holds back, and the sources that it was never shown."""
+    """Give what a device was shown and has hidden, what it waits for or holds back, and the sources that it was never
+    shown.
+    """
     since = stored.get("held_since")
     return {
+        "announced": stored.get("announced", 0),
         "hidden_by": stored.get("hidden_by", {}),
         "held": stored.get("held", 0),
         "held_since": since,

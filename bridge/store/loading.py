@@ -17,6 +17,10 @@ _ANNOUNCED = (
     " WHERE r.device = ?1 AND r.position IS NOT NULL"
     " AND (?2 OR h.entry IS NULL AND e.gone_at IS NULL) ORDER BY r.position"
 )
+_UIDLS = (
+    "SELECT e.uidl FROM receipts r JOIN entries e ON e.seq = r.entry WHERE r.device = ? AND r.position IS NOT NULL"
+    " ORDER BY r.position"
+)
 _DECIDED = (
     "SELECT entry FROM receipts WHERE device = ?1 AND position IS NOT NULL UNION SELECT entry FROM hides"
     " WHERE device = ?1 UNION SELECT entry FROM duplicates WHERE device = ?1 ORDER BY entry"
@@ -90,6 +94,7 @@ def _load(db: sqlite3.Connection, name: DeviceId, device: int, everything: bool)
         aliases={EntrySeq(seq): Uidl(uidl) for seq, uidl in db.execute(_ALIASES, here)},
         originals={EntrySeq(seq): Uidl(uidl) for seq, uidl in db.execute(_ORIGINALS, here)},
         shown=frozenset(MailboxKey(AccountId(a), MailboxName(m)) for a, m in db.execute(_SHOWN, here)),
+        uidls=[Uidl(uidl) for (uidl,) in db.execute(_UIDLS, here)] if everything else (),
         next_position=next_position(db, device),
         accessed=db.execute(_ACCESSED, here).fetchone()[0],
     )

@@ -18,7 +18,9 @@ GROUP BY m.id ORDER BY a.name, m.name"""
 
 _DEVICES = """
 SELECT d.id, d.name,
-  (SELECT count(*) FROM receipts WHERE device = d.id AND position IS NOT NULL) AS announced,
+  (SELECT count(*) FROM receipts r JOIN entries e ON e.seq = r.entry AND e.gone_at IS NULL
+   WHERE r.device = d.id AND r.position IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM hides h WHERE h.device = d.id AND h.entry = r.entry)) AS announced,
   (SELECT count(*) FROM hides WHERE device = d.id) AS hidden,
   (SELECT count(*) FROM receipts WHERE device = d.id AND sent_at IS NOT NULL) AS receipts,
   (SELECT count(*) FROM receipts WHERE device = d.id AND acknowledged_at IS NOT NULL) AS acknowledged,
@@ -85,11 +87,12 @@ def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = 
     `schema` is the database's version and `octets` its length; `restored` tells of a backup that was put back and not
     resumed; `unmeasured`, in messages, is 0 when every size that devices see was counted; `accounts` have their
     `mailboxes`, which of these each of the `selectors` names, and the `suspicions`; `totals` sums up. `devices` have
-    what they were `announced`, what is `hidden` and by which rules (`hidden_by`), `receipts` (what was sent whole), how
-    many of these a QUIT `acknowledged`, intents by what they wait for (`pending_intents` for their time, `held`,
-    `voting`, `returning`), the mailboxes they were `shown`, and a `last_session`, None before the first. What other
-    `devices` have voted on and wait for this one with, it `holds_back`; what it has voted on itself is `held_back` by
-    others. Only the `electorate` has a say in that, None for all that the database knows. Times are Unix seconds.
+    what they are shown (`announced`), what is `hidden` and by which rules (`hidden_by`), `receipts` (what was sent
+    whole), how many of these a QUIT `acknowledged`, intents by what they wait for (`pending_intents` for their time,
+    `held`, `voting`, `returning`), the mailboxes they were `shown`, and a `last_session`, None before the first. What
+    other `devices` have voted on and wait for this one with, it `holds_back`; what it has voted on itself is
+    `held_back` by others. Only the `electorate` has a say in that, None for all that the database knows. Times are Unix
+    seconds.
     """
     db = Database(connection, execute_plugins=False)
     with db.atomic():

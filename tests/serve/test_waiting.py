@@ -62,6 +62,7 @@ def test_who_holds_whom_back_is_named_as_in_the_configuration(tmp_path: Path) ->
 def test_of_a_device_that_never_came_nothing_waits(tmp_path: Path) -> None:
     fax = device("fax")
     assert device_waiting(fax, settings(tmp_path, fax), {}, []) == {
+        "announced": 0,
         "hidden_by": {},
         "held": 0,
         "held_since": None,
