@@ -4,17 +4,21 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bridge.model.names import DeviceId
 
 _ACTIONS = ("hide", "seen", "flag", "archive", "trash", "expunge")
 """From the mildest to the strongest."""
 
-_VOTES = (
+_ALL_VOTES = (
     "SELECT id, entry, device, action, due - made_at, mailbox, uidvalidity, uid, size, content FROM intents"
-    " WHERE state = 'voting' AND (?1 IS NULL OR entry IN (SELECT value FROM json_each(?1)))"
-    " ORDER BY entry, made_at, id"
+    " WHERE state = 'voting' ORDER BY entry, made_at, id"
+)
+_VOTES = (
+    "SELECT i.id, i.entry, i.device, i.action, i.due - i.made_at, i.mailbox, i.uidvalidity, i.uid, i.size, i.content"
+    " FROM json_each(?) asked CROSS JOIN intents i ON i.entry = asked.value AND i.state = 'voting'"
+    " ORDER BY i.entry, i.made_at, i.id"
 )
 # Who was shown the message and has not let it go, or has, and its owner is still to confirm it.
 _SILENT = (
@@ -66,7 +70,8 @@ def evaluate(
     What was agreed on is due at `due`; None means as long after `now` as the votes themselves would have waited.
     """
     voters = _rows(db, electorate)
-    cast = _cast(db, None if entries is None else json.dumps(list(entries)), voters)
+    rows = db.execute(_ALL_VOTES) if entries is None else db.execute(_VOTES, (json.dumps(list(entries)),))
+    cast = _cast(rows, voters)
     waiting = 0
     for entry, agreement in _agreements(db, list(cast), voters).items():
         votes = cast[entry]
@@ -84,10 +89,10 @@ def _rows(db: sqlite3.Connection, electorate: Sequence[DeviceId]) -> list[int]:
     return [device for (device,) in db.execute(sql, (json.dumps(electorate),))]
 
 
-def _cast(db: sqlite3.Connection, asked: str | None, voters: Sequence[int]) -> dict[int, list[_Vote]]:
+def _cast(rows: Iterable[tuple[Any, ...]], voters: Sequence[int]) -> dict[int, list[_Vote]]:
     """Give the voters' votes by entry, in the order in which they were cast."""
     votes = defaultdict(list)
-    for number, entry, device, action, window, *place in db.execute(_VOTES, (asked,)):
+    for number, entry, device, action, window, *place in rows:
         if device in voters:
             votes[entry].append(_Vote(number, entry, device, action, window, tuple(place)))
     return votes
