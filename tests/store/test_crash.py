@@ -9,15 +9,17 @@ import pytest
 import trio
 
 from bridge.store import open_store
-from tests.store.support import FAX, INBOX, JUNK, allow, broken_entries, files, fill, modes, uids
+from tests.store import crashing_device
+from tests.store.device_support import intents
+from tests.store.support import DEN, FAX, INBOX, JUNK, allow, broken_entries, files, fill, modes, uids
 
 ROOT = Path(__file__).parents[2]
 STEPS = ["opened", "begun", "listed", "updated", "measured", "moved", "closed"]
 
 
-def crash(state_dir: Path, instant: str, times: int) -> list[str]:
+def crash(state_dir: Path, instant: str, times: int, life: str = "crashing") -> list[str]:
     """Give the steps that were acknowledged before the process was killed."""
-    command = [sys.executable, "-m", "tests.store.crashing", str(state_dir), instant, str(times)]
+    command = [sys.executable, "-m", f"tests.store.{life}", str(state_dir), instant, str(times)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     return ended.stdout.split()
@@ -78,3 +80,33 @@ async def test_what_a_crash_leaves_behind_is_closed_to_others(tmp_path: Path) ->
     async with open_store(tmp_path) as store:
         await store.load_mailboxes()
         assert set(modes(tmp_path).values()) == {0o600}
+
+
+# --- a device
+
+# What the fax is shown, has hidden and takes for copies; how its intents stand and how the den's do, by step.
+DEVICE = [
+    ([], [], {}, [], []),
+    ([], [], {}, [], []),
+    ([1, 2], [3], {4: 1}, [], []),
+    ([1, 2], [3], {4: 1}, [], ["voting", "voting"]),
+    ([], [1, 2, 3], {4: 1}, ["lapsed", "lapsed"], ["waiting", "waiting"]),
+    ([1, 2], [3], {4: 1}, ["cancelled", "cancelled"], ["voting", "voting"]),
+    ([], [], {}, ["cancelled", "cancelled"], ["voting", "voting"]),
+    ([], [], {}, ["cancelled", "cancelled"], ["voting", "voting"]),
+]
+
+
+async def device_found(state_dir: Path) -> object:
+    async with open_store(state_dir) as store:
+        fax = await store.load_device(FAX)
+        states = [[state for _, _, state in await intents(store, device)] for device in (FAX, DEN)]
+        return [one.seq for one in fax.announced], list(fax.hidden), fax.duplicates, *states
+
+
+@pytest.mark.parametrize("times", range(1, len(crashing_device.STEPS)))
+def test_whatever_is_done_with_a_device_is_done_whole(tmp_path: Path, times: int) -> None:
+    """A vote and the agreement that it completes, an undo and the votes that wait again: there is nothing between."""
+    acknowledged = crash(tmp_path, "store.before_commit", times, "crashing_device")
+    assert acknowledged == crashing_device.STEPS[:times]
+    assert trio.run(device_found, tmp_path) == DEVICE[times - 1]
