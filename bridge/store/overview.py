@@ -16,6 +16,7 @@ FROM mailboxes m JOIN accounts a ON a.id = m.account
 LEFT JOIN locations l ON l.mailbox = m.id AND l.gone_at IS NULL
 GROUP BY m.id ORDER BY a.name, m.name"""
 
+# A vote on what is gone upstream waits for nobody any more; it stays a vote in case the message comes back.
 _DEVICES = """
 SELECT d.id, d.name,
   (SELECT count(*) FROM receipts r JOIN entries e ON e.seq = r.entry AND e.gone_at IS NULL
@@ -27,7 +28,8 @@ SELECT d.id, d.name,
   (SELECT count(*) FROM intents WHERE device = d.id AND state = 'waiting') AS pending_intents,
   (SELECT count(*) FROM intents WHERE device = d.id AND state = 'held') AS held,
   (SELECT min(made_at) FROM intents WHERE device = d.id AND state = 'held') AS held_since,
-  (SELECT count(*) FROM intents WHERE device = d.id AND state = 'voting') AS voting,
+  (SELECT count(*) FROM intents i JOIN entries e ON e.seq = i.entry AND e.gone_at IS NULL
+   WHERE i.device = d.id AND i.state = 'voting') AS voting,
   (SELECT count(*) FROM intents WHERE device = d.id AND state = 'returning') AS "returning"
 FROM devices d ORDER BY d.name"""
 

@@ -47,7 +47,8 @@ _PENDING = """
 SELECT coalesce((SELECT uidl FROM aliases WHERE device = i.device AND entry = i.entry), e.uidl) AS uidl,
   i.action, i.state, i.due, i.tries, i.note, i.made_at, i.session
 FROM intents i JOIN entries e ON e.seq = i.entry
-WHERE i.device = ? AND i.state IN ('waiting', 'held', 'voting', 'returning') ORDER BY i.made_at, i.id LIMIT ?"""
+WHERE i.device = ? AND (i.state IN ('waiting', 'held', 'returning') OR i.state = 'voting' AND e.gone_at IS NULL)
+ORDER BY i.made_at, i.id LIMIT ?"""
 
 _NOTHING: Facts = {
     "first_login": None,

@@ -204,4 +204,6 @@ async def test_who_holds_whom_back(store: Store) -> None:
     await vanish(store, 1, 2)
     den, fax = (await store.overview())["devices"]
     assert (den["holds_back"]["messages"], fax["held_back"]["messages"], den["announced"]) == (0, 0, 0)
+    facts = await store.show_device(FAX)
+    assert (fax["voting"], facts["pending"], facts["intents"]) == (0, [], {"voting": 2})
     assert INBOX in (await store.load_device(DEN)).shown
