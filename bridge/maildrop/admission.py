@@ -54,6 +54,8 @@ class _Decision:
         inherited: Iterable[Succession],
     ) -> Admission:
         views = zip(self._ground.views, self._ground.unseen, strict=True)
+        # What leaves the window has no heir: copies of it stay what they are.
+        lapsed = {each.copy: each.original for each in inherited if each.original in self._hidden}
         result = Admission(
             device=self._device.id,
             session=session,
@@ -61,8 +63,8 @@ class _Decision:
             first_position=self._record.next_position,
             announce=tuple(Announcement(one.seq, one.date) for one in announce),
             hide=tuple(self._hidden.items()),
-            duplicates=tuple(copies),
-            succeed=tuple(each for each in inherited if each.original not in self._hidden),
+            duplicates=tuple((copy, lapsed.get(head, head)) for copy, head in copies),
+            succeed=tuple(each for each in inherited if each.copy not in lapsed),
             shown=tuple(view.key for view, unseen in views if unseen and view.answered),
         )
         self._record.examined.settled = result.empty

@@ -2,7 +2,8 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import overload
 
 from bridge.model.names import Uidl
@@ -10,17 +11,22 @@ from bridge.model.names import Uidl
 OCTETS = 16
 """Octets of one unique-id before it is written out as 32 hexadecimal digits; of a packed identity, too."""
 
+NO_NAMES: Mapping[int, Uidl] = MappingProxyType({})
+
 Runs = Sequence[tuple[int, int]]
 """Rows as ranges, from the first up to but not including the second: most changes leave long stretches as they are."""
 
 
 class UidlColumn(Sequence[str]):
-    """An immutable sequence of unique-ids over one bytes object."""
+    """An immutable sequence of unique-ids over one bytes object. `names` has those that stand in place of a packed one,
+    by place, and may be of any form.
+    """
 
-    __slots__ = ("raw",)
+    __slots__ = ("names", "raw")
 
-    def __init__(self, raw: bytes = b"") -> None:
+    def __init__(self, raw: bytes = b"", names: Mapping[int, Uidl] = NO_NAMES) -> None:
         self.raw = raw
+        self.names = names
 
     @classmethod
     def of(cls, uidls: Iterable[Uidl]) -> "UidlColumn":
@@ -39,14 +45,17 @@ class UidlColumn(Sequence[str]):
             start, stop, step = index.indices(len(self))
             digits = self.raw[start * OCTETS : stop * OCTETS].hex()
             width = OCTETS * 2
-            return [digits[at : at + width] for at in range(0, len(digits), width)][::step]
+            found = [digits[at : at + width] for at in range(0, len(digits), width)]
+            if self.names:
+                found = [self.names.get(at, uidl) for at, uidl in enumerate(found, start)]
+            return found[::step]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        at = index % len(self) * OCTETS
-        return self.raw[at : at + OCTETS].hex()
+        at = index % len(self)
+        return self.names.get(at) or self.octets(at).hex()
 
     def octets(self, index: int) -> bytes:
-        """Give one unique-id packed."""
+        """Give one unique-id packed, as it is without its name."""
         return self.raw[index * OCTETS : (index + 1) * OCTETS]
 
 

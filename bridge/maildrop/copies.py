@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from struct import iter_unpack
 from typing import NamedTuple
 
@@ -16,6 +15,10 @@ from bridge.model.settings import Deduplicate, DeviceSettings
 
 FEW = 32
 """Messages looked for one by one in a column of identities; more are looked for all at once."""
+
+LOOKS = 256
+"""Groups of one identity that a message is compared with: where there are more, some copies are shown rather than that
+somebody who sends one message again and again can keep the bridge busy."""
 
 NOTHING = bytes(OCTETS)
 
@@ -41,19 +44,59 @@ def heirs(record: DeviceRecord, ground: Ground, leaving: Iterable[EntrySeq]) -> 
 
 
 class Member(NamedTuple):
-    """One message among its copies."""
+    """One message among its copies. An identity that there is not is empty."""
 
     key: MailboxKey
     provider: bytes
     content: bytes
 
 
-@dataclass(slots=True)
 class Group:
     """Copies of one message: the one that is shown, or was, and those that are known to be there."""
 
-    head: EntrySeq
-    members: list[Member] = field(default_factory=list)
+    __slots__ = ("head", "members")
+
+    def __init__(self, head: EntrySeq) -> None:
+        self.head = head
+        self.members: list[Member] = []
+
+    def in_mailbox(self, key: MailboxKey) -> bool:
+        """True when one of them is in this mailbox."""
+        return any(member.key == key for member in self.members)
+
+    def parted_from(self, one: Member) -> bool:
+        """True when the provider says of one of them that it is another message."""
+        return any(
+            one.provider and other.provider and one.provider != other.provider and one.key.account == other.key.account
+            for other in self.members
+        )
+
+
+class Like:
+    """The groups of one identity, in order: as many as one mailbox has messages of that identity, which may be many."""
+
+    __slots__ = ("_groups", "_heads", "_starts")
+
+    def __init__(self, first: Group) -> None:
+        self._groups = [first]
+        self._heads = {first.head}
+        self._starts: dict[MailboxKey, int] = {}
+
+    def add(self, group: Group) -> None:
+        """Take in a group, once."""
+        if group.head not in self._heads:
+            self._heads.add(group.head)
+            self._groups.append(group)
+
+    def for_copy_in(self, key: MailboxKey) -> Iterator[Group]:
+        """Give groups that have no copy in a mailbox, but not without end."""
+        groups = self._groups
+        start = self._starts.get(key, 0)
+        # The first ones fill up first: what is full for a mailbox stays so, and is not looked at again.
+        while start < len(groups) and groups[start].in_mailbox(key):
+            start += 1
+        self._starts[key] = start
+        return (group for group in groups[start : start + LOOKS] if not group.in_mailbox(key))
 
 
 class Sorted(NamedTuple):
@@ -74,14 +117,11 @@ def sort_out(
     ready = [one for one in new if scope.ready(one)]
     unknown = [one for one in new if not scope.ready(one)] if len(ready) < len(new) else []
     groups = _Groups(device.deduplicate, record, ground, {each.original: each.copy for each in inherited})
-    alone = [scope.alone(at) for at in range(len(ground.parts))]
-    groups.take_known([one for one in ready if not alone[one.part]])
-    heads = [one.seq if alone[one.part] else groups.join(one) for one in ready]
-    pairs = list(zip(ready, heads, strict=True))
+    heads = groups.heads([one for one in ready if not scope.alone(one.part)])
     return Sorted(
-        [one for one, head in pairs if head == one.seq],
+        [one for one in ready if heads.get(one.seq, one.seq) == one.seq],
         unknown,
-        [(one.seq, head) for one, head in pairs if head != one.seq],
+        [(copy, head) for copy, head in heads.items() if head != copy],
     )
 
 
@@ -124,81 +164,92 @@ class _Groups:
     def __init__(
         self, scope: Deduplicate, record: DeviceRecord, ground: Ground, inherited: dict[EntrySeq, EntrySeq]
     ) -> None:
-        self._everywhere = scope == "all"
         self._record = record
-        self._ground = ground
+        self._parts = ground.parts
         self._inherited = inherited
-        self._by_identity: defaultdict[object, dict[EntrySeq, Group]] = defaultdict(dict)
+        accounts = {part.key.account for part in ground.parts}
+        self._others = {account: accounts - {account} if scope == "all" else set() for account in accounts}
+        self._like: dict[object, Group | Like] = {}
         self._by_head: dict[EntrySeq, Group] = {}
 
-    def take_known(self, candidates: Sequence[Candidate]) -> None:
-        """Gather what the device's sources have of the same messages and is decided."""
+    def heads(self, candidates: Sequence[Candidate]) -> dict[EntrySeq, EntrySeq]:
+        """Give the message that each candidate is a copy of: itself when it is the first of its kind. Messages of one
+        mailbox are never copies of each other.
+        """
         members = [self._member(one.part, one.place) for one in candidates]
-        wanted = (
-            {one.provider for one in members} - {b"", NOTHING},
-            {one.content for one in members} - {b"", NOTHING},
-        )
-        for at, part in enumerate(self._ground.parts):
-            found = {*_rows(part.providers, wanted[0]), *_rows(part.contents, wanted[1])}
+        if len(self._record.decided):
+            self._take_known(members)
+        found: dict[EntrySeq, EntrySeq] = {}
+        for one, member in zip(candidates, members, strict=True):
+            group = self._fitting(member) or self._group(one.seq)
+            self._add(group, member)
+            found[one.seq] = group.head
+        return found
+
+    def _take_known(self, members: Sequence[Member]) -> None:
+        """Gather what the device's sources have of the same messages and is decided."""
+        providers, contents = {one.provider for one in members} - {b""}, {one.content for one in members} - {b""}
+        for at, part in enumerate(self._parts):
+            found = {*_rows(part.providers, providers), *_rows(part.contents, contents)}
             for place in sorted(found):
                 if (seq := EntrySeq(part.seqs[place])) in self._record.decided:
                     self._add(self._group(self._head(seq)), self._member(at, place))
 
-    def join(self, one: Candidate) -> EntrySeq:
-        """Give the message that the candidate is a copy of: itself when it is the first of its kind. Messages of one
-        mailbox are never copies of each other.
-        """
-        member = self._member(one.part, one.place)
-        found = next((group for group in self._like(member) if self._fits(member, group)), None)
-        group = found or self._group(one.seq)
-        self._add(group, member)
-        return group.head
+    def _fitting(self, member: Member) -> Group | None:
+        for identity in self._asked(member):
+            known = self._like.get(identity)
+            if known is None:
+                continue
+            for group in [known] if isinstance(known, Group) else known.for_copy_in(member.key):
+                if not group.in_mailbox(member.key) and not group.parted_from(member):
+                    return group
+        return None
 
     def _head(self, seq: EntrySeq) -> EntrySeq:
         head = self._record.copies.original(seq) or seq
         return self._inherited.get(head, head)
 
     def _group(self, head: EntrySeq) -> Group:
-        return self._by_head.setdefault(head, Group(head))
+        if (group := self._by_head.get(head)) is None:
+            group = self._by_head[head] = Group(head)
+        return group
 
     def _member(self, at: int, place: int) -> Member:
-        part = self._ground.parts[at]
-        return Member(part.key, part.provider(place), part.content(place))
+        part = self._parts[at]
+        provider, content = part.provider(place), part.content(place)
+        return Member(part.key, b"" if provider == NOTHING else provider, b"" if content == NOTHING else content)
 
     def _add(self, group: Group, member: Member) -> None:
         group.members.append(member)
-        for identity in self._identities(member):
-            self._by_identity[identity][group.head] = group
+        for identity in self._filed(member):
+            known = self._like.setdefault(identity, group)
+            if isinstance(known, Like):
+                known.add(group)
+            elif known is not group:
+                like = self._like[identity] = Like(known)
+                like.add(group)
 
-    def _like(self, member: Member) -> Iterator[Group]:
-        for identity in self._identities(member):
-            yield from self._by_identity[identity].values()
+    def _filed(self, member: Member) -> list[object]:
+        """Give the identities that a message is found by: the content's with whether the provider has one, too."""
+        key, provider, content = member
+        if not content:
+            return [(key.account, provider)] if provider else []
+        if not provider:
+            return [(key.account, content, False)]
+        return [(key.account, provider), (key.account, content, True)]
 
-    def _fits(self, one: Member, group: Group) -> bool:
-        """True when it is a copy of one of them, and none of them is in its mailbox, or another message for sure."""
-        told = [self._same(one, other) for other in group.members]
-        apart = any(one.key == other.key or _told_apart(one, other) for other in group.members)
-        return any(told) and not apart
-
-    def _identities(self, member: Member) -> Iterator[object]:
-        if member.provider not in (b"", NOTHING):
-            yield member.key.account, member.provider
-        if member.content not in (b"", NOTHING):
-            yield member.content
-
-    def _same(self, one: Member, other: Member) -> bool:
-        """Within an account its provider's identity decides, where both have one; else the content's."""
-        within = one.key.account == other.key.account
-        if within and one.provider not in (b"", NOTHING) and one.provider == other.provider:
-            return True
-        content = one.content not in (b"", NOTHING) and one.content == other.content
-        return content and (within or self._everywhere)
-
-
-def _told_apart(one: Member, other: Member) -> bool:
-    """True when their provider says that they are two messages."""
-    providers = {one.provider, other.provider}
-    return one.key.account == other.key.account and len(providers - {b"", NOTHING}) == 2
+    def _asked(self, member: Member) -> list[object]:
+        """Give the identities that copies of a message are found by. Within an account its provider's identity decides,
+        where both have one; else the content's.
+        """
+        key, provider, content = member
+        asked: list[object] = [(key.account, provider)] if provider else []
+        if content:
+            asked.append((key.account, content, False))
+            if not provider:
+                asked.append((key.account, content, True))
+            asked += [(other, content, has) for other in self._others[key.account] for has in (False, True)]
+        return asked
 
 
 def _rows(column: bytes, wanted: set[bytes]) -> Iterator[int]:

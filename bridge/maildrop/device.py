@@ -126,17 +126,20 @@ class DeviceRecord:
 
     `order` has the entries it was shown, in the order of their positions, less what is hidden; `dates`, beside it, is
     what `window` goes by, in Unix seconds. With `counts` every position stays in it, hidden or gone, and `uidls`,
-    beside it, has their own unique-ids packed, zeros where one is not known. `version` is another object after each
-    change. When `incomplete` is set, the record lacks the position or the name of something that is to be shown: it
-    must be made anew from the store before it is used.
+    beside it, has their own unique-ids packed. Of the first `accessed` in `order` the last was sent to it whole.
+    `version` is another object after each change, `sequence` after each that does more than add to the end of `order`.
+    When `incomplete` is set, the record lacks the position or the name of something that is to be shown: it must be
+    made anew from the store before it is used, from its `former` self so that a session goes on knowing what is new.
     """
 
-    def __init__(self, stored: StoredDevice, counts: bool = False) -> None:
+    def __init__(self, stored: StoredDevice, counts: bool = False, former: "DeviceRecord | None" = None) -> None:
         self.device = stored.device
         self.counts = counts
         self.order = array("q", [one.seq for one in stored.announced])
         self.dates = array("I", [_second(one.date) for one in stored.announced])
-        self.uidls = bytearray(UidlColumn.of(stored.uidls).raw) if counts else bytearray()
+        self.uidls = bytearray(UidlColumn.of(stored.uidls).raw)
+        if counts:
+            self.uidls += b"".join(map(_stand_in, self.order[len(stored.uidls) :]))
         self.listed = Bitmap(self.order)
         self.decided = Bitmap(stored.decided)
         self.hidden = Bitmap(stored.hidden)
@@ -145,11 +148,13 @@ class DeviceRecord:
         self.shown = set(stored.shown)
         self.next_position = stored.next_position
         self.version = object()
+        self.sequence = object()
+        self.accessed = sum(one.position <= stored.accessed for one in stored.announced)
         self.incomplete = False
         self.examined = Examined()
         self._oldest: int | None = None
-        self._first: SessionId | None = None
-        self._announced: tuple[SessionId | None, int] = (None, 0)
+        self._first: SessionId | None = None if former is None else former._first
+        self._announced: tuple[SessionId | None, int] = (None, 0) if former is None else former._announced
 
     @property
     def oldest(self) -> int:
@@ -186,8 +191,9 @@ class DeviceRecord:
         self.examined.settled = True
 
     def take_update(self, plan: UpdatePlan) -> None:
-        """Take up what a QUIT that is on disk hides."""
+        """Take up what a QUIT that is on disk hides, and what was sent."""
         self.version = object()
+        self.accessed = max([self.accessed, *(at + 1 for at in places(self.order, plan.sent))])
         self._hide((*plan.hide, *plan.retrieved))
 
     def _announce(self, admission: Admission) -> None:
@@ -195,7 +201,7 @@ class DeviceRecord:
         self.order.extend(seqs)
         self.dates.extend([_second(one.date) for one in admission.announce])
         if self.counts:
-            self.uidls += b"".join([self._own(seq) or bytes(OCTETS) for seq in seqs])
+            self.uidls += b"".join([self._own(seq) or _stand_in(seq) for seq in seqs])
         self.listed.update(seqs)
         self.decided.update(seqs)
         self.next_position += len(seqs)
@@ -207,9 +213,14 @@ class DeviceRecord:
         self.decided.update(seqs)
         shown = [seq for seq in seqs if seq in self.listed]
         self._oldest = None
-        if not shown or self.counts:
+        if not shown:
             return
-        runs = all_but(sorted(places(self.order, shown)), len(self.order))
+        self.sequence = object()
+        if self.counts:
+            return
+        gone = sorted(places(self.order, shown))
+        self.accessed -= bisect_left(gone, self.accessed)
+        runs = all_but(gone, len(self.order))
         self.order, self.dates = picked(self.order, runs), picked(self.dates, runs)
         for seq in shown:
             self.listed.discard(seq)
@@ -221,6 +232,7 @@ class DeviceRecord:
         if at < 0 or not what.uidl or not name:
             self.incomplete = True
             return
+        self.sequence = object()
         self.order[at] = what.copy
         if self.counts:
             self.uidls[at * OCTETS : (at + 1) * OCTETS] = self._own(what.copy)
@@ -240,6 +252,11 @@ class DeviceRecord:
             if (at := part.place_of(seq)) >= 0:
                 return part.uidls.octets(at)
         return b""
+
+
+def _stand_in(seq: int) -> bytes:
+    """Give what stands for a unique-id that is not known: no other's, for digests do not begin with so many zeros."""
+    return seq.to_bytes(OCTETS, "big")
 
 
 def _second(date: float) -> int:

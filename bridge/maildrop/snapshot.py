@@ -125,6 +125,10 @@ class MailboxSnapshot:
         """Give up to `limit` UIDs whose content identity nobody has asked for, newest first."""
         return self._newest(self.identified, limit)
 
+    def dates_of(self, uids: Collection[Uid]) -> dict[Uid, int]:
+        """Give these messages' INTERNALDATEs in Unix seconds; what is not in it any more is left out."""
+        return {Uid(self.uids[at]): self.dates[at] for at in places(self.uids, uids)}
+
     def _newest(self, flags: bytes, limit: int) -> list[Uid]:
         found: list[Uid] = []
         at = flags.rfind(0)

@@ -1,9 +1,10 @@
 """Mailboxes, messages and places, with as little said as a test needs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from bridge.maildrop import MailboxSnapshot, SourceView, from_messages, unique_id
+from bridge.maildrop import MailboxSnapshot, SourceEdit, SourceView, from_messages, unique_id
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
 from bridge.model.places import MailboxKey, StoredMessage
 from bridge.model.secret import Secret
@@ -36,13 +37,19 @@ def mailbox(rows: Iterable[StoredMessage], key: MailboxKey = INBOX, uidvalidity:
     return from_messages(key, UidValidity(uidvalidity), rows)
 
 
-def device(*keys: MailboxKey, counts: bool = False, **more: Any) -> DeviceSettings:
-    """A device that reads these mailboxes, or INBOX."""
-    sources = tuple(Source(key.account, key.mailbox) for key in keys or (INBOX,))
+def device(*keys: MailboxKey, counts: bool = False, mark: str = "", **more: Any) -> DeviceSettings:
+    """A device that reads these mailboxes, or INBOX; the last of them has the mark."""
+    sources = [Source(key.account, key.mailbox) for key in keys or (INBOX,)]
+    sources[-1] = replace(sources[-1], mark=mark)
     quirks = frozenset(["counts"]) if counts else frozenset[str]()
-    return DeviceSettings(FAX, "fax", "fax", Secret("x"), sources, quirks=quirks, **more)
+    return DeviceSettings(FAX, "fax", "fax", Secret("x"), tuple(sources), quirks=quirks, **more)
 
 
-def source(found: MailboxSnapshot, *lingering: MailboxSnapshot, **more: Any) -> SourceView:
+def source(found: MailboxSnapshot, *lingering: MailboxSnapshot, mark: str = "", **more: Any) -> SourceView:
     """A mailbox as a source of a device."""
-    return SourceView(Source(found.key.account, found.key.mailbox), (found, *lingering), **more)
+    return SourceView(Source(found.key.account, found.key.mailbox, mark), (found, *lingering), **more)
+
+
+def extra(edit: SourceEdit, subject: bool) -> int:
+    """What edits add to a message, in the tests: not what they add in truth."""
+    return len(edit.provenance) + (len(edit.mark) if subject else 100 * len(edit.mark))

@@ -395,6 +395,30 @@ def test_many_copies_at_once() -> None:
     assert admission.duplicates == tuple((seq + 100, seq) for seq in range(1, 101))
 
 
+def test_thousands_of_equal_messages_pair_one_by_one() -> None:
+    """As somebody makes them who sends the same again and again: each is looked at a few times, not thousands."""
+    fax = life(*BOTH, deduplicate="account")
+    inbox, junk = mailbox([same(seq) for seq in range(1, 5001)]), mailbox([], JUNK)
+    fax.login(inbox, junk)
+    admission = fax.login(inbox, junk.with_appended([same(seq, key=JUNK) for seq in range(5001, 10002)]))
+    assert announced(admission) == [10001]
+    assert admission.duplicates == tuple((seq + 5000, seq) for seq in range(1, 5001))
+
+
+def test_the_search_for_copies_ends() -> None:
+    """Many messages of one content that their provider tells apart, each with a copy in another account: rather than
+    compare a message with all of them, it is shown.
+    """
+    fax = life(INBOX, JUNK, OFFICE, deduplicate="all")
+    many = [same(seq, provider=f"gmail:{seq}") for seq in range(1, 1001)]
+    copies = mailbox([same(seq, key=OFFICE) for seq in range(1001, 2001)], OFFICE)
+    junk = mailbox([], JUNK)
+    fax.login(mailbox(many), junk, copies)
+    assert announced(
+        fax.login(mailbox(many), junk.with_appended([same(3000, key=JUNK, provider="gmail:x")]), copies)
+    ) == [3000]
+
+
 def test_a_copy_takes_the_place_of_its_original() -> None:
     fax = life(*BOTH, deduplicate="account")
     inbox, junk = mailbox([HEAD, message(3)]), mailbox([COPY], JUNK)
@@ -459,6 +483,14 @@ def test_an_heir_that_leaves_the_window_at_once() -> None:
     fax.login(inbox, junk)
     admission = fax.login(mailbox([message(3, seen=NOW)]), junk)
     assert (announced(admission), admission.hide, admission.succeed) == ([3], ((1, "window"),), ())
+
+
+def test_copies_of_what_leaves_the_window_with_its_heir_are_copies_of_it() -> None:
+    fax = life(INBOX, JUNK, OFFICE, deduplicate="all", window=Span("newest", 1))
+    inbox, junk, office = mailbox([HEAD]), mailbox([COPY], JUNK), mailbox([], OFFICE)
+    fax.login(inbox, junk, office)
+    admission = fax.login(mailbox([message(3, seen=NOW)]), junk, mailbox([same(4, key=OFFICE)], OFFICE))
+    assert (admission.hide, admission.succeed, admission.duplicates) == (((1, "window"),), (), ((4, 1),))
 
 
 def test_what_comes_back_though_it_was_gone_when_the_record_was_made() -> None:

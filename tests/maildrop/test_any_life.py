@@ -11,13 +11,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bridge.maildrop import DeviceRecord
+from bridge.maildrop import DeviceRecord, Maildrop
 from bridge.model.devices import Admission
 from bridge.model.names import EntrySeq
 from bridge.model.places import NO_IDENTITY, MailboxKey, StoredMessage
 from bridge.model.settings import DeviceSettings, Span
 from tests.maildrop.support import DAY, FAMILY, KEYS, device, identity
-from tests.maildrop.world import World, alike
+from tests.maildrop.world import World, alike, told
 
 keys = st.sampled_from(KEYS)
 contents = st.sampled_from([*map(identity, "aaabbc"), NO_IDENTITY, "d" + "0" * 32])
@@ -37,6 +37,8 @@ devices = st.builds(
     window=st.one_of(everything, everything, everything, days, newest),
     search=st.sampled_from(["", "", "", "UNSEEN"]),
     deduplicate=st.sampled_from(["off", "account", "all", "all"]),
+    mark=st.sampled_from(["", "", "[Office]"]),
+    provenance=st.booleans(),
 )
 
 
@@ -47,6 +49,8 @@ class AnyLife(RuleBasedStateMachine):
         super().__init__()
         self.world = World(device())
         self.was_hidden: set[EntrySeq] = set()
+        self.maildrop: Maildrop | None = None
+        self.first = 0
 
     @initialize(settings=devices, listed=st.sets(keys, min_size=1), provided=st.booleans(), mail=mail, more=mail)
     def begin(
@@ -130,13 +134,14 @@ class AnyLife(RuleBasedStateMachine):
         before = (set(world.kept.decided), set(world.visible()), dict(world.kept.positions))
         unseen = {view.key for view in world.sources()} - world.kept.shown
         admission = world.login()
+        self.first = self.first or (world.logins if admission.shown else 0)
         self._only_what_was_undecided(admission, before[0])
         self._heirs_stand_where_their_originals_did(admission, before[2])
         self._copies_are_copies(admission, before[0])
         self._nothing_is_forgotten(unseen)
         self._the_window_holds()
         assert world.decide().empty
-        assert set(world.visible()) <= set(world.record.order)
+        self._the_maildrop_is_what_is_shown()
 
     def _only_what_was_undecided(self, admission: Admission, decided: set[EntrySeq]) -> None:
         world, here = self.world, self.world.here()
@@ -215,6 +220,18 @@ class AnyLife(RuleBasedStateMachine):
             assert len(world.visible()) <= window.amount
         if window.kind == "age":
             assert all(world.kept.positions[seq][1] >= world.now - window.amount for seq in world.visible())
+
+    def _the_maildrop_is_what_is_shown(self) -> None:
+        world = self.world
+        self.maildrop = world.view(self.maildrop)
+        wanted = world.wanted()
+        for maildrop in (self.maildrop, world.view(self.maildrop), world.view()):
+            assert told(maildrop) == wanted
+            assert maildrop.uidls[:] == [one.uidl for one in wanted]
+            assert maildrop.total == sum(one.size for one in wanted)
+            known = [one.seq for one in wanted if one.seq not in world.fresh]
+            assert (maildrop.familiar, maildrop.first_session) == (len(known), world.logins == self.first)
+        assert world.view(self.maildrop).seqs is self.maildrop.seqs
 
     # --- what is always so
 

@@ -1,18 +1,34 @@
 """A device, mailboxes where anything happens, and a store: what the rules of a device's maildrop are tried on."""
 
+import copy
 from collections.abc import Collection
-from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bridge.identity import content_digest
-from bridge.maildrop import DeviceRecord, MailboxSnapshot, SourceView, decide
+from bridge.maildrop import DeviceRecord, MailboxSnapshot, Maildrop, SourceEdit, SourceView, build, decide
 from bridge.maildrop.device import Examined
 from bridge.model.devices import Admission, Announced, HideRule, StoredDevice
-from bridge.model.names import AccountId, EntrySeq, SessionId, Uid, Uidl
-from bridge.model.places import MailboxKey, MeasuredMessage, StoredMessage
+from bridge.model.names import AccountId, EntrySeq, MailboxName, MsgNum, SessionId, Uid, Uidl
+from bridge.model.places import Location, MailboxKey, MeasuredMessage, StoredMessage
 from bridge.model.settings import DeviceSettings
 from bridge.model.update import UpdatePlan
-from tests.maildrop.support import DAY, FAX, KEYS, mailbox, message, source
+from tests.maildrop.support import DAY, FAX, FIRST, KEYS, extra, mailbox, message, source
+
+STUB = 4711
+"""Octets of a stub, in the tests."""
+
+
+class Told(NamedTuple):
+    """All that a maildrop says of a message."""
+
+    seq: EntrySeq
+    size: int
+    exact: bool
+    location: Location | None
+    edit: SourceEdit | None
+    uidl: str
+    stub: bool
 
 
 @dataclass
@@ -41,14 +57,14 @@ class Kept:
         assert admission.first_position == self.next_position
         self.hides = {**dict(admission.hide), **self.hides}
         self.duplicates.update(admission.duplicates)
-        for original, copy, uidl in admission.succeed:
+        for original, heir, uidl in admission.succeed:
             assert uidl in ("", self.name(original))
-            assert not self.hides.keys() & {original, copy}
-            assert copy not in self.positions
-            self.positions[copy] = self.positions.pop(original)
-            del self.duplicates[copy]
-            self.duplicates = {c: copy if o == original else o for c, o in self.duplicates.items()}
-            self.aliases[copy], self.aliases[original] = self.name(original), self.name(copy)
+            assert not self.hides.keys() & {original, heir}
+            assert heir not in self.positions
+            self.positions[heir] = self.positions.pop(original)
+            del self.duplicates[heir]
+            self.duplicates = {c: heir if o == original else o for c, o in self.duplicates.items()}
+            self.aliases[heir], self.aliases[original] = self.name(original), self.name(heir)
         for position, (seq, date) in enumerate(admission.announce, admission.first_position):
             assert seq not in self.positions
             self.positions[seq] = (position, date)
@@ -85,6 +101,7 @@ class World:
         self.provided = provided
         self.truth: dict[EntrySeq, str] = {}
         self.home: dict[EntrySeq, AccountId] = {}
+        self.provider: dict[EntrySeq, str] = {}
         self.counts = "counts" in settings.quirks
         self.rows: dict[MailboxKey, dict[Uid, StoredMessage]] = {key: {} for key in KEYS}
         self.snapshots: dict[MailboxKey, MailboxSnapshot] = {key: mailbox([], key) for key in KEYS}
@@ -96,6 +113,7 @@ class World:
         self.kept = Kept({})
         self.record = DeviceRecord(StoredDevice(FAX), self.counts)
         self.session = SessionId("")
+        self.fresh: list[EntrySeq] = []
         self.logins = 0
 
     # --- what happens upstream
@@ -115,7 +133,7 @@ class World:
             date=self.now - age * DAY,
             seen=self.now,
         )
-        self.kept.own[row.seq] = row.uidl
+        self.kept.own[row.seq], self.provider[row.seq] = row.uidl, row.provider
         self._append(key, row)
 
     def copy(self, key: MailboxKey, at: int, to: MailboxKey) -> None:
@@ -139,7 +157,7 @@ class World:
         if key.account != self.home[seq]:
             return
         content = self.truth[seq]
-        provider = f"gmail:{content}1" if key.account in self.provided else ""
+        provider = self.provider[seq]
         row = message(seq, self._next_uid(key), key=key, seen=self.now, content=content, provider=provider)
         self._append(key, row._replace(uidl=self.kept.own[seq]))
 
@@ -179,27 +197,27 @@ class World:
 
     def sources(self) -> list[SourceView]:
         """The sources that are to be had now: a mailbox that was shown is never missing."""
-        keys = [MailboxKey(each.account, each.mailbox) for each in self.settings.sources]  # type: ignore[arg-type]
-        return [self._source(key) for key in keys if key in self.listed | self.kept.shown]
+        marks = {MailboxKey(one.account, MailboxName(one.mailbox)): one.mark for one in self.settings.sources}
+        return [self._source(key, mark) for key, mark in marks.items() if key in self.listed | self.kept.shown]
 
-    def _source(self, key: MailboxKey) -> SourceView:
+    def _source(self, key: MailboxKey, mark: str) -> SourceView:
         if not self.settings.search:
-            return source(self.snapshots[key])
+            return source(self.snapshots[key], mark=mark)
         matched = {uid for uid, row in self.rows[key].items() if self.matches(row) and uid <= self.searched[key]}
-        return source(self.snapshots[key], matched=matched, searched=self.searched[key])
+        return source(self.snapshots[key], mark=mark, matched=matched, searched=self.searched[key])
 
     def decide(self) -> Admission:
         """Decide, made sure that having looked before changes nothing; with the record made anew when it must be."""
         admission = self._decide()
         if self.record.incomplete:
-            self.restart()
+            self.reload()
             admission = self._decide()
             assert not self.record.incomplete
         return admission
 
     def _decide(self) -> Admission:
         self.session = SessionId(f"s{self.logins}")
-        forgetful = deepcopy(self.record)
+        forgetful = copy.copy(self.record)
         forgetful.examined = Examined()
         admission = decide(self.settings, self.record, self.sources(), self.session, self.now)
         again = decide(self.settings, forgetful, self.sources(), self.session, self.now)
@@ -214,8 +232,35 @@ class World:
             self.kept.commit(admission)
             self.record.take_admission(admission)
         if self.record.incomplete:
-            self.restart()
+            self.reload()
+        self.fresh = [one.seq for one in admission.announce]
         return admission
+
+    def view(self, previous: Maildrop | None = None) -> Maildrop:
+        """The maildrop of the session that logged in last."""
+        how = {"extra": extra, "stub_octets": STUB, "previous": previous}
+        return build(self.settings, self.record, self.sources(), self.session, **how)  # type: ignore[arg-type]
+
+    def wanted(self) -> list[Told]:
+        """What that maildrop must be, message by message, said as plainly as it can be."""
+        here, kept = self.here(), self.kept
+        ordered = sorted(kept.positions, key=lambda seq: kept.positions[seq])
+        found: list[Told] = []
+        for seq in ordered:
+            if seq in here and seq not in kept.hides:
+                size, exact, location, edit = self._wanted(here[seq], self.where(seq))
+                found.append(Told(seq, size, exact, location, edit, kept.name(seq), False))
+            elif self.counts:
+                found.append(Told(seq, STUB, True, None, None, kept.name(seq), True))
+        return found
+
+    def _wanted(self, row: StoredMessage, key: MailboxKey) -> tuple[int, bool, Location, SourceEdit | None]:
+        at = [MailboxKey(one.account, MailboxName(one.mailbox)) for one in self.settings.sources].index(key)
+        mark, provenance = self.settings.sources[at].mark, str(key) if self.settings.provenance else ""
+        edit = SourceEdit(mark, provenance) if mark or provenance else None
+        more = extra(edit, row.subject != 0) if edit else 0
+        octets = row.size if row.measured < 0 else row.measured
+        return octets + more, row.measured >= 0, Location(key, FIRST, row.uid), edit
 
     def hide(self, seqs: list[EntrySeq]) -> None:
         plan = UpdatePlan(FAX, self.session, self.now, hide=tuple(seqs))
@@ -224,6 +269,10 @@ class World:
 
     def restart(self) -> None:
         self.record = DeviceRecord(self.kept.load(self.live, self.counts), self.counts)
+
+    def reload(self) -> None:
+        """Make the record anew, in the middle of a login."""
+        self.record = DeviceRecord(self.kept.load(self.live, self.counts), self.counts, former=self.record)
 
     # --- what is so
 
@@ -243,6 +292,19 @@ class World:
         here = self.here()
         ordered = sorted(self.kept.positions, key=lambda seq: self.kept.positions[seq])
         return [seq for seq in ordered if seq in here and seq not in self.kept.hides]
+
+
+def told(maildrop: Maildrop) -> list[Told]:
+    """All that a maildrop says of its messages, one by one."""
+    found: list[Told] = []
+    for at, seq in enumerate(maildrop.seqs):
+        num = MsgNum(at + 1)
+        stub = maildrop.stub(num)
+        location = None if stub else maildrop.location(num)
+        exact = maildrop.measured[at] != 0
+        row = (EntrySeq(seq), maildrop.sizes[at], exact, location, maildrop.edit(num), maildrop.uidls[at], stub)
+        found.append(Told(*row))
+    return found
 
 
 def _nameless(admission: Admission) -> list[object]:
