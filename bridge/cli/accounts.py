@@ -34,7 +34,7 @@ def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]
     for account in accounts:
         mailboxes = account["mailboxes"] or [{"name": None, "listed": True, "messages": None, "unmeasured": None}]
         for mailbox in mailboxes:
-            messages = mailbox["messages"] if mailbox["listed"] else "not listed yet"
+            messages = mailbox["messages"] if mailbox["listed"] else mailbox.get("progress") or "not listed yet"
             yield (
                 account["name"],
                 account["state"],
@@ -55,6 +55,15 @@ def _quota(quota: Mapping[str, Any] | None) -> str | None:
 
 
 def _note(account: Mapping[str, Any], mailbox: Mapping[str, Any]) -> str:
-    """What is wrong with the account, and what is missing from the mailbox and still listed."""
+    """What is wrong with the account, what is missing from the mailbox and still listed, and what moved at once."""
     doubted = (one for one in account.get("suspicions", ()) if one["mailbox"] == mailbox["name"])
-    return "; ".join([*filter(None, [account["note"]]), *(f"{one['missing']} missing" for one in doubted)])
+    notes = [account["note"], *(f"{one['missing']} missing" for one in doubted), _rematched(account.get("rematched"))]
+    return "; ".join(filter(None, notes))
+
+
+def _rematched(rematched: Mapping[str, Any] | None) -> str:
+    from bridge.cli.tables import moment
+
+    if not rematched:
+        return ""
+    return f"{rematched['messages']} messages were found again at other places, {moment(rematched['at'])}"

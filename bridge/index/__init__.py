@@ -1,7 +1,7 @@
-"""The index: refresh, commit, publish; measuring; carrying out intents."""
+"""The index: rounds of looks, re-match, commit, publish; measuring; carrying out intents; devices' maildrops."""
 
-from bridge.index.account import IndexedAccount
+from bridge.index.account import IndexedAccount, StoredState
 from bridge.index.intents import IntentRunner
 from bridge.index.maildrops import DeviceMaildrops
 
-__all__ = ["DeviceMaildrops", "IndexedAccount", "IntentRunner"]
+__all__ = ["DeviceMaildrops", "IndexedAccount", "IntentRunner", "StoredState"]

@@ -1,16 +1,20 @@
-"""One account of the index: its refresher, its measuring, and how fresh it is."""
+"""One account of the index: its refresher, and how fresh it is."""
 
 import math
 import random
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import trio
 
+from bridge.index.background import Background
+from bridge.index.looking import Look, Looker
 from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import AccountPort, StorePort, Watcher
+from bridge.index.round import AccountMemory, Round
 from bridge.model.failures import MailboxMissing, StoreError, UpstreamError
-from bridge.model.names import MailboxName, Uid
-from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMessage
+from bridge.model.names import MailboxName, UidValidity
+from bridge.model.places import MailboxKey, MailboxState, Suspicion
 from bridge.model.settings import AccountSettings
 from bridge.telemetry import count, get_logger
 
@@ -20,44 +24,80 @@ FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 60.0
 """Seconds between tries to reach an upstream that is down; half to all of it, so that accounts do not march in step."""
 
-MEASURE_BATCH = 64
-"""Messages counted between two looks for a waiting device."""
+QUOTA_SECONDS = 3600.0
+"""How long what the server said of its quota is good."""
 
-MEASURE_PAUSE = 30.0
-"""Seconds until measuring is tried again after it failed."""
+StoredState = tuple[MailboxState | None, UidValidity | None]
+"""A mailbox as the store has it: its state, None until it was listed whole, and the UIDVALIDITY of its messages."""
+
+Searches = Mapping[str, Sequence[str]]
+"""The search keys of devices, by the selector of the mailbox that they read."""
 
 
 class IndexedAccount:
-    """Keeps an account's mailboxes fresh. `run` owns all its tasks."""
+    """Keeps an account's mailboxes fresh. `run` owns all its tasks. `now` gives Unix seconds."""
 
     def __init__(
-        self, settings: AccountSettings, selectors: Iterable[str], upstream: AccountPort, store: StorePort
+        self,
+        settings: AccountSettings,
+        selectors: Iterable[str],
+        upstream: AccountPort,
+        store: StorePort,
+        searches: Searches | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.selectors = tuple(dict.fromkeys(selectors))
         self.upstream = upstream
         self.mailboxes: dict[MailboxName, IndexedMailbox] = {}
         self.names: dict[str, MailboxName] = {}
-        self.problem = ""
+        self.missing: dict[str, str] = {}
+        self.quota: tuple[int, int] | None = None
+        self.memory = AccountMemory()
+        self.background = Background(settings.name, upstream, store, self.mailboxes)
+        self._searches = searches or {}
         self._store = store
+        self._now = now
+        self._orphans: dict[MailboxKey, MailboxState] = {}
+        self._problem = ""
         self._live = False
         self._dirty = True
         self._fresh = trio.Event()
         self._nudge = trio.Event()
-        self._measurable = trio.Event()
-        self._skipped: set[Location] = set()
+        self._watching = trio.CancelScope()
+        self._quota_asked = -math.inf
 
-    async def load(self, names: dict[str, MailboxName], states: Mapping[MailboxKey, MailboxState | None]) -> None:
+    async def load(
+        self,
+        names: Mapping[str, MailboxName],
+        states: Mapping[MailboxKey, StoredState],
+        suspicions: Iterable[Suspicion] = (),
+    ) -> None:
         """Take up what the store has, so that devices can be served before the upstream is reached."""
-        for selector, mailbox in names.items():
+        for selector, name in names.items():
             if selector in self.selectors:
-                self.names[selector] = mailbox
-                await self._mailbox(mailbox).load(states.get(self._mailbox(mailbox).key))
+                self.names[selector] = name
+        for name in dict.fromkeys(self.names.values()):
+            mailbox = self._mailbox(name)
+            await mailbox.load(*states.get(mailbox.key, (None, None)))
+        for suspicion in suspicions:
+            if (doubtful := self.mailboxes.get(suspicion.key.mailbox)) is not None:
+                self.memory.suspicions[suspicion.key] = suspicion
+                doubtful.restless = True
+        mine = {key: state for key, (state, _) in states.items() if key.account == self.settings.id and state}
+        self._orphans = {key: state for key, state in mine.items() if key.mailbox not in self.mailboxes}
+
+    # --- what others ask
 
     def mailbox_for(self, selector: str) -> IndexedMailbox | None:
         """Give the mailbox behind a selector, or None while it is not known."""
         name = self.names.get(selector)
         return None if name is None else self.mailboxes.get(name)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong just now, in sentences, or nothing."""
+        return "; ".join(dict.fromkeys([*([self._problem] if self._problem else []), *self.missing.values()]))
 
     @property
     def fresh(self) -> bool:
@@ -70,10 +110,24 @@ class IndexedAccount:
         while not self.fresh:
             await self._fresh.wait()
 
+    def look_again(self) -> None:
+        """Look at every mailbox again, over a new connection, as soon as may be."""
+        self._dirty = True
+        self._watching.cancel()
+        self._nudge.set()
+
+    async def believe(self) -> None:
+        """Take up which losses were accepted, and act on it."""
+        mine = [each for each in await self._store.load_suspicions() if each.key in self.memory.suspicions]
+        self.memory.suspicions.update({each.key: each for each in mine})
+        self.look_again()
+
+    # --- the refresher
+
     async def run(self) -> None:
-        """Refresh, watch and measure until cancelled."""
+        """Refresh, watch, identify and measure until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._measure_forever)
+            nursery.start_soon(self.background.run)
             await self._refresh_forever()
 
     async def _refresh_forever(self) -> None:
@@ -81,8 +135,9 @@ class IndexedAccount:
         while True:
             began = trio.current_time()
             try:
-                async with self.upstream.watch() as watcher:
-                    await self._watch(watcher)
+                with trio.CancelScope() as self._watching:
+                    async with self.upstream.watch() as watcher:
+                        await self._watch(watcher)
             except (UpstreamError, StoreError) as failure:
                 self._note(failure)
             finally:
@@ -95,9 +150,9 @@ class IndexedAccount:
 
     def _note(self, failure: Exception) -> None:
         count("refreshes_failed")
-        if str(failure) != self.problem:
+        if str(failure) != self._problem:
             log.warning("account.offline", account=self.settings.name, problem=str(failure))
-        self.problem = str(failure)
+        self._problem = str(failure)
 
     async def _back_off(self, seconds: float) -> None:
         """Wait; a device at the door shortens the wait to a second, but never to nothing."""
@@ -108,103 +163,175 @@ class IndexedAccount:
             await self._nudge.wait()
 
     async def _watch(self, watcher: Watcher) -> None:
+        """Watch until a loss is doubted, which wants a look over another connection, or the connection fails."""
+        for mailbox in self.mailboxes.values():
+            mailbox.verified = False
         await self._resolve(watcher)
-        first, *others = list(dict.fromkeys(self.names.values()))
-        while True:
-            for mailbox in others:
-                await self._look(watcher, mailbox, await watcher.status(mailbox))
-            # Last, so that it is the one left open for IDLE.
-            await self._refresh(watcher, first)
+        alarmed = False
+        while not alarmed:
+            if self.missing:
+                await self._resolve(watcher)
+            mailboxes = self._reachable()
+            alarmed = await self._look_round(watcher, mailboxes)
             self._publish()
-            await self._watch_first(watcher, first, self.settings.poll_interval if others else math.inf)
+            await self._ask_quota(watcher)
+            if not alarmed:
+                alarmed = await self._follow(watcher, mailboxes)
 
-    async def _watch_first(self, watcher: Watcher, first: MailboxName, seconds: float) -> None:
-        """Follow the open mailbox until the others are due for a look."""
-        until = trio.current_time() + seconds
+    async def _follow(self, watcher: Watcher, mailboxes: Sequence[IndexedMailbox]) -> bool:
+        """Follow the open mailbox until the others are due for a look; True when a loss is doubted."""
+        until = self._next_look(len(mailboxes) > 1 or bool(self.missing))
         while (left := until - trio.current_time()) > 0:
             if not await watcher.wait(min(left, self.settings.poll_interval)):
                 continue
             self._dirty = True
-            await self._refresh(watcher, first)
+            if await self._look_round(watcher, mailboxes, mailboxes[:1]):
+                self._publish()
+                return True
             self._publish()
+            until = min(until, self._next_look(len(mailboxes) > 1))
+        return False
+
+    def _next_look(self, several: bool) -> float:
+        """When all mailboxes are to be looked at again, in Trio's time."""
+        poll = trio.current_time() + self.settings.poll_interval if several else math.inf
+        belief = trio.current_time() + max(1.0, self.memory.next_belief() - self._now())
+        return min(poll, belief, max(trio.current_time() + 1.0, self.memory.next_hold(self._cycle)))
+
+    @property
+    def _cycle(self) -> float:
+        return min(self.settings.poll_interval, LAST_BACKOFF)
+
+    # --- a round
+
+    async def _look_round(
+        self, watcher: Watcher, mailboxes: Sequence[IndexedMailbox], only: Sequence[IndexedMailbox] = ()
+    ) -> bool:
+        """Look, and settle what was found. When a message is missing anywhere, every mailbox is looked at first: it
+        may be in another now. The first mailbox is looked at last, so that it is the one left open.
+        """
+        looker = Looker(watcher, self._store)
+        looks = await self._looks(watcher, looker, only or mailboxes)
+        if only and (self.memory.held or any(look.missing for look in looks)):
+            others = [mailbox for mailbox in mailboxes if mailbox not in only]
+            looks += await self._looks(watcher, looker, others)
+            if others:
+                # Left open again, and with it what came to it meanwhile.
+                await watcher.examine(only[0].key.mailbox)
+        if not looks and not self.memory.held:
+            return False
+        known = {mailbox.key: mailbox for mailbox in self.mailboxes.values()}
+        clock = trio.current_time()
+        orphans = await self._orphaned(watcher) if any(look.renumbered for look in looks) else {}
+        one = Round(
+            self.settings.id,
+            self._store,
+            known,
+            self.memory,
+            now=self._now,
+            clock=clock,
+            cycle=self._cycle,
+            orphans=orphans,
+        )
+        await one.settle(looks)
+        return one.alarmed
+
+    async def _looks(self, watcher: Watcher, looker: Looker, mailboxes: Sequence[IndexedMailbox]) -> list[Look]:
+        looks: list[Look] = []
+        for mailbox in [*mailboxes[1:], *mailboxes[:1]]:
+            try:
+                look = await self._look(watcher, looker, mailbox, last=mailbox is mailboxes[0])
+            except MailboxMissing as failure:
+                # An outage, not emptiness: it stays listed as it was.
+                self._miss(mailbox.key.mailbox, str(failure))
+                continue
+            if look is not None:
+                looks.append(look)
+        return looks
+
+    async def _look(self, watcher: Watcher, looker: Looker, mailbox: IndexedMailbox, *, last: bool) -> Look | None:
+        searches = self._searches_of(mailbox)
+        name = mailbox.key.mailbox
+        if not last and self._settled(mailbox, await watcher.status(name), searches):
+            return None
+        state = await watcher.examine(name)
+        count("refreshes")
+        if self._settled(mailbox, state, searches):
+            return None
+        if mailbox.snapshot is None and (mailbox.begun or not self._orphans):
+            await mailbox.list_first(watcher, state)
+            highest = max(mailbox.parts[0].uids, default=0)
+            mailbox.found = await looker.search(mailbox, state, searches, highest)
+            return None
+        return await looker.look(mailbox, state, searches)
+
+    def _settled(self, mailbox: IndexedMailbox, state: MailboxState, searches: Sequence[str]) -> bool:
+        unchanged = mailbox.unchanged(state) and mailbox.searched(searches)
+        mailbox.verified = mailbox.verified or unchanged
+        return unchanged
+
+    def _searches_of(self, mailbox: IndexedMailbox) -> list[str]:
+        keys = (
+            self._searches.get(selector, ()) for selector, name in self.names.items() if name == mailbox.key.mailbox
+        )
+        return list(dict.fromkeys(key for some in keys for key in some))
+
+    async def _orphaned(self, watcher: Watcher) -> dict[MailboxKey, MailboxState]:
+        """Give the mailboxes that are mapped no more and are not there any more either: what was in them may have been
+        moved elsewhere together with its mailbox, say to another host.
+        """
+        for key in list(self._orphans):
+            try:
+                await watcher.status(key.mailbox)
+            except MailboxMissing:
+                continue
+            del self._orphans[key]
+        return dict(self._orphans)
+
+    # --- names
 
     async def _resolve(self, watcher: Watcher) -> None:
         """Find the mailboxes; one that is missing is left as it was last seen, and named in `status`."""
-        missing: list[str] = []
+        before, self.missing = self.missing, {}
         for selector in self.selectors:
             try:
                 name = await watcher.resolve(selector)
             except MailboxMissing as failure:
-                missing.append(str(failure))
+                self.missing[selector] = str(failure)
                 continue
             if self.names.get(selector) != name:
                 await self._store.save_selector(self.settings.id, selector, name)
             self.names[selector] = name
             self._mailbox(name)
-        self.problem = "; ".join(missing)
-        if missing:
+        self._problem = ""
+        if self.missing and self.missing != before:
             log.warning("mailbox.missing", account=self.settings.name, problem=self.problem)
-        if not self.names:
+        if len(self.missing) == len(self.selectors):
             raise MailboxMissing(self.settings.name, self.problem)
 
-    async def _look(self, watcher: Watcher, mailbox: MailboxName, state: MailboxState) -> None:
-        if not self._mailbox(mailbox).unchanged(state):
-            await self._refresh(watcher, mailbox)
+    def _miss(self, name: MailboxName, problem: str) -> None:
+        log.warning("mailbox.missing", account=self.settings.name, problem=problem)
+        self.missing |= {selector: problem for selector, known in self.names.items() if known == name}
 
-    async def _refresh(self, watcher: Watcher, mailbox: MailboxName) -> None:
-        await self._mailbox(mailbox).refresh(watcher, mailbox)
-
-    def _publish(self) -> None:
-        self._live, self._dirty = True, False
-        self._fresh.set()
-        self._fresh = trio.Event()
-        self._measurable.set()
+    def _reachable(self) -> list[IndexedMailbox]:
+        found = (name for selector, name in self.names.items() if selector not in self.missing)
+        return [self._mailbox(name) for name in dict.fromkeys(found)]
 
     def _mailbox(self, name: MailboxName) -> IndexedMailbox:
         if name not in self.mailboxes:
             self.mailboxes[name] = IndexedMailbox(MailboxKey(self.settings.id, name), self._store)
         return self.mailboxes[name]
 
-    async def _measure_forever(self) -> None:
-        while True:
-            await self._measurable.wait()
-            self._measurable = trio.Event()
-            try:
-                for mailbox in list(self.mailboxes.values()):
-                    await self._measure(mailbox)
-            except (UpstreamError, StoreError) as failure:
-                log.info("measuring.paused", account=self.settings.name, problem=str(failure))
-                with trio.move_on_after(MEASURE_PAUSE):
-                    await trio.sleep_forever()
-                self._measurable.set()
+    # --- afterwards
 
-    async def _measure(self, mailbox: IndexedMailbox) -> None:
-        while (snapshot := mailbox.snapshot) is not None:
-            places = [
-                uid
-                for uid in snapshot.newest_unmeasured(MEASURE_BATCH + len(self._skipped))
-                if Location(mailbox.key, snapshot.uidvalidity, uid) not in self._skipped
-            ][:MEASURE_BATCH]
-            if not places:
-                return
-            measured: dict[Uid, int] = {}
+    def _publish(self) -> None:
+        self._live, self._dirty = True, False
+        self._fresh.set()
+        self._fresh = trio.Event()
+        self.background.wake()
 
-            def take(uid: Uid, found: MeasuredMessage, measured: dict[Uid, int] = measured) -> None:
-                measured[uid] = found.octets
-
-            try:
-                await self.upstream.measure(mailbox.key, snapshot.uidvalidity, places, take)
-            finally:
-                self._take(mailbox, measured)
-            await self._store.record_sizes(
-                [(Location(mailbox.key, snapshot.uidvalidity, uid), octets) for uid, octets in measured.items()]
-            )
-            count("messages_measured", len(measured))
-            # What the server would not give is not asked for again until it is listed anew or the bridge restarts.
-            self._skipped.update(
-                Location(mailbox.key, snapshot.uidvalidity, uid) for uid in places if uid not in measured
-            )
-
-    def _take(self, mailbox: IndexedMailbox, measured: dict[Uid, int]) -> None:
-        if measured and mailbox.snapshot is not None:
-            mailbox.take_sizes(measured)
+    async def _ask_quota(self, watcher: Watcher) -> None:
+        if trio.current_time() < self._quota_asked + QUOTA_SECONDS:
+            return
+        self._quota_asked = trio.current_time()
+        self.quota = await watcher.quota()

@@ -1,11 +1,12 @@
 """Carrying out what QUIT promised: waiting out the undo window, trying again, telling how it ended."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import trio
 
 from bridge.index.account import IndexedAccount
-from bridge.index.ports import StorePort
+from bridge.index.ports import Settled, StorePort
 from bridge.model.failures import StoreError, UpstreamError
 from bridge.model.names import AccountId
 from bridge.model.update import Intent
@@ -21,9 +22,12 @@ FIRST_RETRY = 60.0
 LAST_RETRY = 6 * 3600.0
 """Seconds between tries of an intent that its upstream would not take."""
 
+HELD_SECONDS = 30 * 86400.0
+"""How long the guard against mass deletion waits for `device confirm`; then what it holds stays hidden, no more."""
+
 
 class IntentRunner:
-    """The one task that changes anything upstream."""
+    """The one task that changes anything upstream. `now` gives Unix seconds."""
 
     def __init__(
         self, accounts: Mapping[AccountId, IndexedAccount], store: StorePort, now: Callable[[], float]
@@ -34,20 +38,26 @@ class IntentRunner:
         self._promised = trio.Event()
 
     def promised(self) -> None:
-        """Tell that new intents are in the store."""
+        """Tell that there are intents in the store that may be due."""
         self._promised.set()
 
     async def run(self) -> None:
         """Carry out due intents until cancelled; what was being carried out is looked at again after a restart."""
         while True:
             try:
-                for intent in await self._store.due_intents(self._now(), BATCH):
-                    await self._carry_out(intent)
+                lapsed = await self._store.lapse_held(self._now() - HELD_SECONDS)
+                if lapsed:
+                    log.warning("intents.lapsed", intents=lapsed, reason="nobody confirmed them within 30 days")
+                await self._carry_out_due()
             except StoreError as failure:
                 log.error("intents.paused", problem=str(failure))
             with trio.move_on_after(LOOK):
                 await self._promised.wait()
-                self._promised = trio.Event()
+            self._promised = trio.Event()
+
+    async def _carry_out_due(self) -> None:
+        for intent in await self._store.due_intents(self._now(), BATCH):
+            await self._carry_out(intent)
 
     async def _carry_out(self, intent: Intent) -> None:
         account = self._accounts.get(intent.location.key.account)
@@ -56,17 +66,24 @@ class IntentRunner:
             return
         instant("intent.before")
         try:
-            outcome, note, _ = await account.upstream.carry_out(intent)
+            outcome = await account.upstream.carry_out(intent, partial(self._store.note_copied, intent.id))
         except UpstreamError as failure:
-            outcome, note = "later", str(failure)
-        instant("intent.after")
-        if outcome == "later":
-            await self._later(intent, note)
+            await self._later(intent, str(failure))
             return
-        state = "done" if outcome in {"done", "gone"} else "lapsed"
-        await self._store.settle_intent(intent.id, "done" if state == "done" else "lapsed", f"{outcome}: {note}")
+        instant("intent.after")
+        if outcome.settled == "later":
+            await self._later(intent, outcome.note)
+            return
+        await self._settle(intent, outcome)
+
+    async def _settle(self, intent: Intent, outcome: Settled) -> None:
+        state = "done" if outcome.settled in {"done", "gone"} else "lapsed"
+        note = f"{outcome.settled}: {outcome.note}"
+        await self._store.settle_intent(intent.id, "done" if state == "done" else "lapsed", note, outcome.moved)
         count("intents_settled")
-        log.info("intent.settled", device=intent.device, action=intent.action, outcome=outcome, note=note)
+        log.info(
+            "intent.settled", device=intent.device, action=intent.action, outcome=outcome.settled, note=outcome.note
+        )
 
     async def _later(self, intent: Intent, note: str) -> None:
         count("intents_retried")

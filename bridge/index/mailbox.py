@@ -1,141 +1,194 @@
-"""One mailbox of the index: what is known, and how a look upstream becomes the next snapshot."""
+"""One mailbox of the index: what is published of it, and how it is listed for the first time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
-
-import trio
 
 from bridge.index.ports import StorePort, Watcher
 from bridge.maildrop import MailboxSnapshot, from_messages, unique_id
 from bridge.model.failures import MailboxChanged
-from bridge.model.names import MailboxName, Uid, Uidl
-from bridge.model.places import ListedMessage, ListingChange, Location, MailboxKey, MailboxState, StoredMessage
+from bridge.model.names import Uid, UidValidity
+from bridge.model.places import (
+    ListedMessage,
+    ListingChange,
+    Location,
+    MailboxKey,
+    MailboxState,
+    MeasuredMessage,
+    StoredMessage,
+)
 from bridge.telemetry import count, get_logger
 
 log = get_logger("index")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search key found in a mailbox: `uids` of those up to and with `upto`, under `uidvalidity`."""
+
+    uidvalidity: UidValidity
+    upto: int
+    uids: frozenset[int]
+
+
 class IndexedMailbox:
-    """Holds the published snapshot of one mailbox. Only its account's refresher writes it."""
+    """Holds what is published of one mailbox. Only its account's refresher writes it.
+
+    `parts` are the snapshots that devices see: the mailbox as its server has it, then, while a loss is not believed,
+    what was listed under an older UIDVALIDITY. Empty until the mailbox was listed whole.
+    """
 
     def __init__(self, key: MailboxKey, store: StorePort) -> None:
         self.key = key
-        self.snapshot: MailboxSnapshot | None = None
+        self.parts: tuple[MailboxSnapshot, ...] = ()
         self.progress = ""
+        self.found: Mapping[str, Found] = {}
+        self.verified = False
+        self.restless = False
         self._store = store
         self._state: MailboxState | None = None
         self._begun: list[StoredMessage] = []
+        self._begun_under: UidValidity | None = None
+        self._version = 0
 
-    async def load(self, state: MailboxState | None) -> None:
-        """Take up what the store has: a whole listing is published, one that was begun is gone on with."""
-        messages = await self._store.load_messages(self.key)
+    @property
+    def snapshot(self) -> MailboxSnapshot | None:
+        """The mailbox under its present UIDVALIDITY, or None until it was listed whole."""
+        return self.parts[0] if self.parts else None
+
+    @property
+    def state(self) -> MailboxState | None:
+        """What the server said when it was last looked at, with what came since counted in."""
+        return self._state
+
+    @property
+    def unmeasured(self) -> int:
+        """How many messages have only an announced size so far."""
+        return sum(part.unmeasured for part in self.parts[:1])
+
+    @property
+    def unidentified(self) -> int:
+        """How many messages have no content identity so far."""
+        return sum(part.unidentified for part in self.parts[:1])
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    @property
+    def begun(self) -> bool:
+        """True while a first listing that was begun before the bridge's last start is to be gone on with."""
+        return bool(self._begun)
+
+    async def load(self, state: MailboxState | None, begun_under: UidValidity | None) -> None:
+        """Take up what the store has: a whole listing is published; one that was begun, under `begun_under`, is gone
+        on with.
+        """
         if state is None:
-            self._begun = messages
-        else:
-            # The stored state is not compared against: the first look after a start always checks.
-            self.snapshot = from_messages(self.key, state.uidvalidity, messages)
+            self._begun = await self._store.load_messages(self.key)
+            self._begun_under = begun_under
+            return
+        self._state = state
+        stored = await self._store.load_parts(self.key)
+        parts = [from_messages(self.key, part.uidvalidity, part.messages) for part in stored]
+        if not parts or parts[0].uidvalidity != state.uidvalidity:
+            parts.insert(0, from_messages(self.key, state.uidvalidity, []))
+        self.publish(parts)
 
     def unchanged(self, state: MailboxState) -> bool:
-        """True when the server's numbers say that the set of messages is what the index has."""
+        """True when the server's numbers say that the set of messages is what the index has.
+
+        On a new connection this is believed only of a server that counts every change (CONDSTORE): another may have
+        given a UID to another message meanwhile.
+        """
         known = self._state
-        return known is not None and (known.uidvalidity, known.uidnext, known.exists) == (
-            state.uidvalidity,
-            state.uidnext,
-            state.exists,
-        )
+        if known is None or self.restless or not self.parts:
+            return False
+        same = (known.uidvalidity, known.uidnext, known.exists) == (state.uidvalidity, state.uidnext, state.exists)
+        return same and (self.verified or (state.modseq != 0 and state.modseq == known.modseq))
 
-    async def refresh(self, watcher: Watcher, mailbox: MailboxName) -> None:
-        """Look upstream, commit, then publish. Cancelled or failed, the published snapshot stays as it was."""
-        state = await watcher.examine(mailbox)
-        count("refreshes")
-        if self.unchanged(state):
-            return
-        if self.snapshot is not None and self.snapshot.uidvalidity != state.uidvalidity:
-            log.warning(
-                "mailbox.renumbered", mailbox=str(self.key), old=self.snapshot.uidvalidity, new=state.uidvalidity
-            )
-            await self._list_whole(watcher, state, replaced=True)
-        elif self.snapshot is None:
-            await self._list_whole(watcher, state, replaced=False)
-        else:
-            await self._catch_up(watcher, state, self.snapshot)
+    def searched(self, searches: Iterable[str]) -> bool:
+        """True when every search key was asked about all that is listed."""
+        return all(key in self.found for key in searches)
 
-    async def _list_whole(self, watcher: Watcher, state: MailboxState, *, replaced: bool) -> None:
-        """First listing: batches are committed as they come and shown only when the last one is."""
-        begun = [] if replaced else self._begun
-        found = {row.uid: row for row in begun}
+    def publish(
+        self, parts: Iterable[MailboxSnapshot], state: MailboxState | None = None, *, restless: bool = False
+    ) -> None:
+        """Show other parts from now on. `restless`: the next look must be a thorough one, whatever the numbers say."""
+        kept = [part for at, part in enumerate(parts) if at == 0 or len(part)]
+        self._version += 1
+        self.parts = tuple(part.at_version(self._version) for part in kept)
+        if state is not None:
+            self._state = state
+        self.restless = restless
+
+    # --- the first listing
+
+    async def list_first(self, watcher: Watcher, state: MailboxState) -> None:
+        """List the examined mailbox: batches are committed as they come and shown only when the last one is."""
+        anew = self._begun_under not in {None, state.uidvalidity}
+        found = {} if anew else {row.uid: row for row in self._begun}
         first = Uid(max(found, default=0) + 1)
+        name = partial(unique_id, self.key, state.uidvalidity)
 
         async def take(batch: list[ListedMessage]) -> None:
-            nonlocal replaced
-            change = ListingChange(self.key, state.uidvalidity, tuple(batch), replaced=replaced)
-            replaced = False
-            for row in await self._store.apply_listing(change, self._name(state)):
+            nonlocal anew
+            change = ListingChange(self.key, state.uidvalidity, tuple(batch), replaced=anew)
+            anew = False
+            for row in await self._store.apply_listing(change, name):
                 found[row.uid] = row
             self.progress = f"first listing, {len(found)} of {state.exists}"
 
         await watcher.list_messages(first, take)
-        vanished = await self._missing(watcher, found, state) if begun else ()
-        final = self._final(state, found, vanished)
-        change = ListingChange(self.key, state.uidvalidity, (), vanished, final, replaced)
-        await self._store.apply_listing(change, self._name(state))
-        rows = sorted(row for uid, row in found.items() if uid not in set(vanished))
-        self._begun, self.progress, self._state = [], "", final
-        former = self.snapshot.version if self.snapshot else 0
-        self.snapshot = from_messages(self.key, state.uidvalidity, rows).at_version(former + 1)
-        count("messages_listed", len(rows))
-        log.info("mailbox.listed", mailbox=str(self.key), messages=len(rows))
+        vanished = await self._missing(watcher, found, state) if found else ()
+        left = [row for uid, row in found.items() if uid not in set(vanished)]
+        final = settled(state, (row.uid for row in left))
+        last = ListingChange(self.key, state.uidvalidity, (), vanished, final, replaced=anew)
+        await self._store.apply_listing(last, name)
+        self._begun, self.progress, self.verified = [], "", True
+        self.publish([from_messages(self.key, state.uidvalidity, sorted(left))], final)
+        count("messages_listed", len(left))
+        log.info("mailbox.listed", mailbox=str(self.key), messages=len(left))
 
-    async def _missing(self, watcher: Watcher, found: dict[Uid, StoredMessage], state: MailboxState) -> tuple[Uid, ...]:
+    async def _missing(
+        self, watcher: Watcher, found: Mapping[Uid, StoredMessage], state: MailboxState
+    ) -> tuple[Uid, ...]:
         if len(found) == state.exists:
             return ()
         there = set(await watcher.all_uids())
         return tuple(uid for uid in found if uid not in there)
 
-    async def _catch_up(self, watcher: Watcher, state: MailboxState, known: MailboxSnapshot) -> None:
-        """Fetch what is new, and only when the counts do not add up compare all UIDs."""
-        new: dict[Uid, ListedMessage] = {}
+    # --- what is learnt of messages later
 
-        async def take(batch: list[ListedMessage]) -> None:
-            await trio.lowlevel.checkpoint()
-            new.update((row.uid, row) for row in batch)
+    def take_measured(self, uidvalidity: UidValidity, measured: Mapping[Uid, MeasuredMessage]) -> None:
+        """Publish octets that were counted. Raises `MailboxChanged` when the UIDs mean nothing any more."""
+        current = self._under(uidvalidity)
+        if measured:
+            self._replace(current.with_measured(measured))
 
-        highest = max(known.uids, default=0)
-        if state.uidnext > highest + 1:
-            await watcher.list_messages(Uid(highest + 1), take)
-        vanished: tuple[Uid, ...] = ()
-        if len(known) + len(new) != state.exists:
-            there = set(await watcher.all_uids())
-            vanished = tuple(Uid(uid) for uid in known.uids if uid not in there)
-            unknown = there.difference(known.uids, new)
-            if unknown:
-                await watcher.list_messages(Uid(min(unknown)), take)
-                old = frozenset(known.uids)
-                new = {uid: row for uid, row in new.items() if uid not in old}
-        final = self._final(state, {*known.uids, *new}, vanished)
-        change = ListingChange(self.key, state.uidvalidity, tuple(new[uid] for uid in sorted(new)), vanished, final)
-        rows = await self._store.apply_listing(change, self._name(state))
-        snapshot = self.snapshot or known
-        self.snapshot = (snapshot.without(vanished) if vanished else snapshot).with_appended(rows)
-        self._state = final
-        count("messages_listed", len(new))
-        count("messages_vanished", len(vanished))
-        if new or vanished:
-            log.info("mailbox.changed", mailbox=str(self.key), new=len(new), gone=len(vanished))
+    def take_identities(self, uidvalidity: UidValidity, found: Mapping[Uid, str]) -> None:
+        """Publish content identities. Raises `MailboxChanged` likewise."""
+        current = self._under(uidvalidity)
+        if found:
+            self._replace(current.with_identities(found))
 
-    def _final(self, state: MailboxState, uids: Iterable[int], vanished: Iterable[int]) -> MailboxState:
-        """The state that the next look is compared with: a message that came while we listed is counted in."""
-        known = set(uids).difference(vanished)
-        uidnext = Uid(max(state.uidnext, max(known, default=0) + 1))
-        return MailboxState(state.uidvalidity, uidnext, len(known), state.modseq)
+    def _under(self, uidvalidity: UidValidity) -> MailboxSnapshot:
+        current = self.snapshot
+        if current is None or current.uidvalidity != uidvalidity:
+            raise MailboxChanged(self.key.account, f"{self.key} is not listed under that UIDVALIDITY any more")
+        return current
 
-    def _name(self, state: MailboxState) -> Callable[[Uid, int], Uidl]:
-        return partial(unique_id, self.key, state.uidvalidity)
+    def _replace(self, current: MailboxSnapshot) -> None:
+        self._version += 1
+        self.parts = (current.at_version(self._version), *self.parts[1:])
 
-    def take_sizes(self, measured: dict[Uid, int]) -> list[tuple[Location, int]]:
-        """Publish octets that were counted; gives what to write down."""
-        snapshot = self.snapshot
-        if snapshot is None:
-            raise MailboxChanged(self.key.account, f"{self.key} is not listed")
-        self.snapshot = snapshot.with_sizes(measured)
-        return [(Location(self.key, snapshot.uidvalidity, uid), octets) for uid, octets in measured.items()]
+    def places(self, uids: Iterable[int], part: int = 0) -> list[Location]:
+        """Give the locations of UIDs of one part."""
+        uidvalidity = self.parts[part].uidvalidity
+        return [Location(self.key, uidvalidity, Uid(uid)) for uid in uids]
+
+
+def settled(state: MailboxState, uids: Iterable[int]) -> MailboxState:
+    """The state that the next look is compared with: a message that came while we listed is counted in."""
+    known = list(uids)
+    uidnext = Uid(max(state.uidnext, max(known, default=0) + 1))
+    return MailboxState(state.uidvalidity, uidnext, len(known), state.modseq)

@@ -1,26 +1,33 @@
 """Devices' maildrops from the index: fresh where that can be had in time, the last known otherwise."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Protocol
 
 import trio
 
+from bridge.adapt import STUB_OCTETS, extra
 from bridge.index.account import IndexedAccount
 from bridge.index.intents import IntentRunner
+from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import StorePort
-from bridge.maildrop import MailboxSnapshot, Maildrop, merge
+from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide
 from bridge.model.failures import NotListedYet, StoreError
-from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
-from bridge.model.places import Location, MeasuredMessage
-from bridge.model.settings import DeviceSettings
+from bridge.model.names import AccountId, DeviceId, SessionId
+from bridge.model.places import Location, MailboxKey, MeasuredMessage
+from bridge.model.settings import DeviceSettings, Source
 from bridge.model.update import SessionRecord, UpdatePlan
-from bridge.telemetry import get_logger
+from bridge.telemetry import count, get_logger, instant
 
 log = get_logger("index")
 
 LEFTOVERS = 1000
 """Session rows and sizes waiting for the store; beyond that the oldest are not written, for they are only history."""
+
+COUNTS = "counts"
+"""The quirk of a device that remembers only how many messages it had."""
 
 
 class Content(Protocol):
@@ -33,7 +40,7 @@ Open = Callable[[Location, int], AbstractAsyncContextManager[Content]]
 
 
 class DeviceMaildrops:
-    """The session's port onto index and store."""
+    """The session's port onto index and store. `now` gives Unix seconds."""
 
     def __init__(
         self,
@@ -42,20 +49,42 @@ class DeviceMaildrops:
         intents: IntentRunner,
         read: Open,
         refresh_wait: float,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._accounts = accounts
         self._store = store
         self._intents = intents
         self._read = read
         self.refresh_wait = refresh_wait
-        self._hidden: dict[DeviceId, set[EntrySeq]] = {}
-        self._views: dict[DeviceId, tuple[tuple[tuple[object, int], ...], Maildrop]] = {}
+        self._now = now
+        self._devices: dict[DeviceId, DeviceSettings] = {}
+        self._records: dict[DeviceId, DeviceRecord] = {}
+        self._opening: dict[DeviceId, trio.Lock] = {}
+        self._views: dict[DeviceId, Maildrop] = {}
         self._send, self._leftovers = trio.open_memory_channel[Callable[[], Awaitable[None]]](LEFTOVERS)
 
-    async def load(self, devices: Iterable[DeviceId]) -> None:
-        """Take up what each device has hidden."""
-        for device in devices:
-            self._hidden[device] = set(await self._store.load_hides(device))
+    async def load(self, devices: Mapping[DeviceId, DeviceSettings]) -> None:
+        """Take up the configuration's devices, and what the store has of each."""
+        for device, settings in devices.items():
+            if self._devices.get(device) != settings or device not in self._records:
+                await self._load(settings)
+        for gone in self._devices.keys() - devices.keys():
+            self._records.pop(gone, None)
+            self._views.pop(gone, None)
+        self._devices = dict(devices)
+
+    async def _load(self, device: DeviceSettings) -> None:
+        counts = COUNTS in device.quirks
+        self._records[device.id] = DeviceRecord(await self._store.load_device(device.id, counts), counts=counts)
+        self._views.pop(device.id, None)
+
+    async def reload(self, device: DeviceId) -> None:
+        """Take up anew what the store has of a device, after somebody changed it there."""
+        async with self._opening.setdefault(device, trio.Lock()):
+            if (settings := self._devices.get(device)) is not None:
+                await self._load(settings)
+
+    # --- what sessions leave behind
 
     async def run(self) -> None:
         """Write what sessions leave behind, until cancelled."""
@@ -77,67 +106,14 @@ class DeviceMaildrops:
         except StoreError as failure:
             log.error("history.not_written", problem=str(failure))
 
-    async def open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
-        """Give the device's maildrop. On a live, clean index this waits for nothing."""
-        accounts = {self._accounts[source.account] for source in device.sources}
-        stale = [account for account in accounts if not account.fresh]
-        if stale:
-            await self._refresh(stale)
-        return self.view(device)
-
-    async def _refresh(self, stale: list[IndexedAccount]) -> None:
-        with trio.move_on_after(self.refresh_wait):
-            async with trio.open_nursery() as nursery:
-                for account in stale:
-                    nursery.start_soon(account.wait_fresh)
-
-    def view(self, device: DeviceSettings) -> Maildrop:
-        """Give the maildrop as last committed. Raises `NotListedYet` when no source was ever listed whole."""
-        found: dict[object, MailboxSnapshot] = {}
-        waiting: list[str] = []
-        for source in device.sources:
-            mailbox = self._accounts[source.account].mailbox_for(source.mailbox)
-            if mailbox is None or mailbox.snapshot is None:
-                waiting.append(f"{source.account}/{source.mailbox}")
-            else:
-                found[mailbox.key] = mailbox.snapshot
-        if not found:
-            raise NotListedYet(f"device {device.name}: {', '.join(waiting)} not listed yet")
-        hidden = self._hidden.setdefault(device.id, set())
-        stamp = (*((key, snapshot.version) for key, snapshot in found.items()), ("hidden", len(hidden)))
-        cached = self._views.get(device.id)
-        if cached is None or cached[0] != stamp:
-            cached = (stamp, merge(list(found.values()), hidden))
-            self._views[device.id] = cached
-        return cached[1]
-
-    def read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
-        """Open one message upstream."""
-        return self._read(location, size)
-
-    def measured(self, location: Location, message: MeasuredMessage) -> None:
-        """Publish a size counted while it was sent, and write it down soon."""
-        mailbox = self._accounts[location.key.account].mailboxes.get(location.key.mailbox)
-        if mailbox is None or mailbox.snapshot is None or mailbox.snapshot.uidvalidity != location.uidvalidity:
-            return
-        sizes = mailbox.take_sizes({location.uid: message.octets})
-        self._later(lambda: self._store.record_sizes(sizes))
-
-    async def update(self, plan: UpdatePlan) -> None:
-        """Commit the plan, then hide; a failure leaves both as they were."""
-        await self._store.commit_update(plan)
-        self._hidden.setdefault(plan.device, set()).update(plan.hide)
-        if plan.intents:
-            self._intents.promised()
-
-    def hidden(self, device: DeviceId) -> int:
-        """How many messages the device has hidden."""
-        return len(self._hidden.get(device, ()))
-
     def closed(self, record: SessionRecord, unacknowledged: UpdatePlan | None) -> None:
-        """Queue the session's history row and what it had sent without a QUIT."""
+        """Queue the session's history row and what it had sent without a QUIT.
+
+        What is hidden for having been sent is so at once: such a device comes straight back.
+        """
         self._later(lambda: self._store.record_session(record))
         if unacknowledged is not None:
+            self._records[record.device].take_update(unacknowledged)
             self._later(lambda: self._store.commit_update(unacknowledged))
 
     def _later(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -145,3 +121,166 @@ class DeviceMaildrops:
             self._send.send_nowait(work)
         except trio.WouldBlock:
             log.warning("history.dropped", waiting=LEFTOVERS)
+
+    # --- maildrops
+
+    async def open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
+        """Give the device's maildrop. On a live, clean index that has nothing new for it this waits for nothing.
+
+        What it is shown for the first time is on disk before this returns; when that fails it is shown what it was
+        shown before. Raises `NotListedYet`.
+        """
+        accounts = {self._accounts[source.account] for source in device.sources}
+        stale = [account for account in accounts if not account.fresh]
+        if stale:
+            await self._refresh(stale)
+        await self._wait_identified(device)
+        async with self._opening.setdefault(device.id, trio.Lock()):
+            return await self._open(device, session)
+
+    async def _refresh(self, stale: Sequence[IndexedAccount]) -> None:
+        with trio.move_on_after(self.refresh_wait):
+            async with trio.open_nursery() as nursery:
+                for account in stale:
+                    nursery.start_soon(account.wait_fresh)
+
+    async def _wait_identified(self, device: DeviceSettings) -> None:
+        """At first contact, wait a little for what tells copies apart."""
+        with trio.move_on_after(self.refresh_wait):
+            while True:
+                unready = [mailbox for _, mailbox in self._mapped(device) if self._unidentified(device, mailbox)]
+                if not unready:
+                    return
+                await self._accounts[unready[0].key.account].background.wait_identified()
+
+    async def _open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
+        sources = self._sources(device)
+        record = self._records[device.id]
+        first_time = not record.shown
+        admission = decide(device, record, sources, session, self._now())
+        if record.incomplete:
+            # Something that went is back, and only the store knows its place and its name.
+            await self._load(device)
+            record = self._records[device.id]
+            admission = decide(device, record, sources, session, self._now())
+        if not admission.empty:
+            instant("admission.before_commit")
+            try:
+                await self._store.commit_admission(admission)
+            except StoreError as failure:
+                count("admissions_failed")
+                log.error("admission.not_written", device=device.name, problem=str(failure))
+                if first_time:
+                    raise
+            else:
+                record.take_admission(admission)
+                instant("admission.committed")
+        return self._built(device, record, sources, session)
+
+    def _built(
+        self, device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView], session: SessionId
+    ) -> Maildrop:
+        previous = self._views.get(device.id)
+        built = build(device, record, sources, session, extra=_extra, stub_octets=STUB_OCTETS, previous=previous)
+        self._views[device.id] = built
+        return built
+
+    # --- sources
+
+    def _mapped(self, device: DeviceSettings) -> list[tuple[Source, IndexedMailbox]]:
+        """Give the sources whose mailboxes were listed whole, each mailbox once."""
+        found: dict[MailboxKey, tuple[Source, IndexedMailbox]] = {}
+        for source in device.sources:
+            mailbox = self._accounts[source.account].mailbox_for(source.mailbox)
+            if mailbox is not None and mailbox.parts:
+                found.setdefault(mailbox.key, (source, mailbox))
+        return list(found.values())
+
+    def _unidentified(self, device: DeviceSettings, mailbox: IndexedMailbox) -> bool:
+        """True while it cannot be told yet which messages of a mailbox are copies of others the device sees."""
+        if device.deduplicate == "off" or len(self._mapped(device)) < 2 or not mailbox.unidentified:
+            return False
+        provider = device.deduplicate == "account" and all(part.providers for part in mailbox.parts if len(part))
+        return not provider and mailbox.key not in self._records[device.id].shown
+
+    def waiting(self, device: DeviceSettings) -> list[str]:
+        """Name the sources that the device is not shown yet, because they were never listed whole."""
+        found = []
+        for source in device.sources:
+            mailbox = self._accounts[source.account].mailbox_for(source.mailbox)
+            if mailbox is None or not mailbox.parts or self._unidentified(device, mailbox):
+                found.append(f"{source.account}/{source.mailbox}")
+        return found
+
+    def _sources(self, device: DeviceSettings) -> list[SourceView]:
+        """Give what the device's sources have. One that it was never shown may be missing yet, and is left out; raises
+        `NotListedYet` when that is all of them, or one that it was shown is not to be had.
+        """
+        ready = [(source, box) for source, box in self._mapped(device) if not self._unidentified(device, box)]
+        lost = self._records[device.id].shown - {box.key for _, box in ready} - self._unmapped(device)
+        if lost or not ready:
+            names = [str(key) for key in sorted(lost)] or self.waiting(device)
+            raise NotListedYet(f"device {device.name}: {', '.join(names)} {self._progress(device)}")
+        return [_source_view(device, source, mailbox) for source, mailbox in ready]
+
+    def _unmapped(self, device: DeviceSettings) -> set[MailboxKey]:
+        """Give the mailboxes that the device was shown and whose sources the configuration has no more."""
+        mapped = set()
+        for source in device.sources:
+            name = self._accounts[source.account].names.get(source.mailbox)
+            if name is not None:
+                mapped.add(MailboxKey(source.account, name))
+        return {key for key in self._records[device.id].shown if key not in mapped}
+
+    def _progress(self, device: DeviceSettings) -> str:
+        boxes = (self._accounts[source.account].mailbox_for(source.mailbox) for source in device.sources)
+        told = [box.progress for box in boxes if box is not None and box.progress]
+        return f"not listed yet ({'; '.join(told)})" if told else "not listed yet"
+
+    def preview(self, device: DeviceSettings) -> tuple[Maildrop, int]:
+        """Give the maildrop as the device was last shown it, less what is gone, and how many messages are new to it.
+
+        Raises `NotListedYet`.
+        """
+        record, sources = self._records[device.id], self._sources(device)
+        admission = decide(device, record, sources, SessionId(""), self._now())
+        return self._built(device, record, sources, SessionId("")), len(admission.announce)
+
+    def hidden(self, device: DeviceId) -> int:
+        """How many messages the device has hidden."""
+        return len(self._records[device].hidden) if device in self._records else 0
+
+    # --- what sessions do
+
+    def read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+        """Open one message upstream."""
+        return self._read(location, size)
+
+    def measured(self, location: Location, found: MeasuredMessage) -> None:
+        """Publish what was counted while it was sent, and write it down soon."""
+        mailbox = self._accounts[location.key.account].mailboxes.get(location.key.mailbox)
+        if mailbox is None or mailbox.snapshot is None or mailbox.snapshot.uidvalidity != location.uidvalidity:
+            return
+        mailbox.take_measured(location.uidvalidity, {location.uid: found})
+        self._later(lambda: self._store.record_measured([(location, found)]))
+
+    async def update(self, plan: UpdatePlan) -> None:
+        """Commit the plan, then hide; a failure leaves both as they were."""
+        plan = replace(plan, electorate=tuple(self._devices))
+        await self._store.commit_update(plan)
+        self._records[plan.device].take_update(plan)
+        if plan.intents:
+            self._intents.promised()
+
+
+def _extra(edit: SourceEdit, subject: bool) -> int:
+    return extra(edit.mark, edit.provenance, subject)
+
+
+def _source_view(device: DeviceSettings, source: Source, mailbox: IndexedMailbox) -> SourceView:
+    found = mailbox.found.get(device.search) if device.search else None
+    if found is not None and mailbox.snapshot is not None and found.uidvalidity != mailbox.snapshot.uidvalidity:
+        found = None
+    if not device.search:
+        return SourceView(source, mailbox.parts)
+    return SourceView(source, mailbox.parts, found.uids if found else frozenset(), found.upto if found else 0)

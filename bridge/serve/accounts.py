@@ -1,13 +1,13 @@
 """The accounts that run, and how a reload changes them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
 
-from bridge.index import IndexedAccount
+from bridge.index import IndexedAccount, StoredState
 from bridge.model.names import AccountId, MailboxName
-from bridge.model.places import MailboxKey, MailboxState
+from bridge.model.places import MailboxKey, Suspicion
 from bridge.model.settings import AccountSettings, Settings
 from bridge.net import run_guarded
 from bridge.store import Store
@@ -22,9 +22,7 @@ RETIREMENT = 60.0
 
 @dataclass(slots=True)
 class _Running:
-    settings: AccountSettings
-    selectors: tuple[str, ...]
-    timeout: float
+    wanted: "_Wanted"
     upstream: Account
     index: IndexedAccount
     indexing: trio.CancelScope
@@ -46,37 +44,36 @@ class RunningAccounts:
 
     async def apply(self, settings: Settings) -> None:
         """Start what is new, replace what changed, retire what is gone; what did not change goes on untouched."""
-        wanted = {account: _selectors(settings, account) for account in settings.accounts}
+        wanted = {account: _wanted(settings, account) for account in settings.accounts}
         await self._store.register(settings.accounts, settings.devices)
-        names, states = await self._stored()
         for account in list(self._running):
             if account not in wanted:
                 self._retire(self._running.pop(account))
                 del self.indexed[account]
-        for account, one in settings.accounts.items():
+        stored = await self._stored()
+        for account, one in wanted.items():
             before = self._running.get(account)
-            now = (one, wanted[account], settings.server.upstream_timeout)
-            if before is not None and now == (before.settings, before.selectors, before.timeout):
+            if before is not None and before.wanted == one:
                 before.upstream.sign_in_again()
                 continue
-            running = await self._start(one, wanted[account], settings.server.upstream_timeout, names, states)
+            running = await self._start(one, stored)
             self._running[account], self.indexed[account] = running, running.index
             if before is not None:
                 self._retire(before)
 
-    async def _stored(self) -> "tuple[_Names, _States]":
-        names: _Names = {}
+    async def _stored(self) -> "_Stored":
+        names: dict[AccountId, dict[str, MailboxName]] = {}
         for (account, selector), mailbox in (await self._store.load_selectors()).items():
             names.setdefault(account, {})[selector] = mailbox
-        return names, {stored.key: stored.state for stored in await self._store.load_mailboxes()}
+        states = {one.key: (one.state, one.uidvalidity) for one in await self._store.load_mailboxes()}
+        return _Stored(names, states, await self._store.load_suspicions())
 
-    async def _start(
-        self, one: AccountSettings, selectors: tuple[str, ...], timeout: float, names: "_Names", states: "_States"
-    ) -> _Running:
-        upstream = Account(one, timeout=timeout)
-        index = IndexedAccount(one, selectors, upstream, self._store)
-        await index.load(names.get(one.id, {}), states)
-        running = _Running(one, selectors, timeout, upstream, index, trio.CancelScope(), trio.CancelScope())
+    async def _start(self, wanted: "_Wanted", stored: "_Stored") -> _Running:
+        settings = wanted.settings
+        upstream = Account(settings, timeout=wanted.timeout)
+        index = IndexedAccount(settings, wanted.searches, upstream, self._store, wanted.searches)
+        await index.load(stored.names.get(settings.id, {}), stored.states, stored.suspicions)
+        running = _Running(wanted, upstream, index, trio.CancelScope(), trio.CancelScope())
         await self._nursery.start(self._connect, running)
         self._nursery.start_soon(self._index, running)
         return running
@@ -89,20 +86,38 @@ class RunningAccounts:
 
     async def _index(self, running: _Running) -> None:
         with running.indexing:
-            await run_guarded(f"account {running.settings.name}", running.index.run)
+            await run_guarded(f"account {running.wanted.settings.name}", running.index.run)
 
     def _retire(self, running: _Running) -> None:
         running.indexing.cancel()
         running.connecting.deadline = trio.current_time() + RETIREMENT
 
 
-_Names = dict[AccountId, dict[str, MailboxName]]
-_States = Mapping[MailboxKey, MailboxState | None]
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What an account runs with; another of these means another run. `searches` has every mailbox that is read, as it
+    is selected, with the search keys of the devices that read it.
+    """
+
+    settings: AccountSettings
+    searches: Mapping[str, Sequence[str]]
+    timeout: float
 
 
-def _selectors(settings: Settings, account: AccountId) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    names: Mapping[AccountId, Mapping[str, MailboxName]]
+    states: Mapping[MailboxKey, StoredState]
+    suspicions: Sequence[Suspicion]
+
+
+def _wanted(settings: Settings, account: AccountId) -> _Wanted:
     """Give every mailbox that is to be listed: the account's own, and what devices read of it."""
-    read: Iterable[str] = (
-        source.mailbox for device in settings.devices.values() for source in device.sources if source.account == account
-    )
-    return tuple(dict.fromkeys([*settings.accounts[account].mailboxes, *read]))
+    searches: dict[str, list[str]] = {selector: [] for selector in settings.accounts[account].mailboxes}
+    for device in settings.devices.values():
+        for source in device.sources:
+            if source.account == account:
+                keys = searches.setdefault(source.mailbox, [])
+                if device.search and device.search not in keys:
+                    keys.append(device.search)
+    return _Wanted(settings.accounts[account], searches, settings.server.upstream_timeout)

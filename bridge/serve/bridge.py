@@ -136,6 +136,10 @@ class Bridge:
         self._reload_certificates(fresh)
         await self._accounts.apply(fresh)
         await self._maildrops.load(fresh.devices)
+        # Who is not in the configuration any more has no say in `delete_when = "all"`.
+        released = await self._store.evaluate_votes(list(fresh.devices), time.time() + fresh.server.undo_window)
+        if released:
+            self._intents.promised()
         self._doorkeeper.replace(fresh.devices.values())
         self._gate.server = fresh.server
         self._maildrops.refresh_wait = fresh.server.refresh_wait

@@ -1,6 +1,7 @@
 """What `popbridge status` shows of a running bridge."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bridge.index import DeviceMaildrops, IndexedAccount
@@ -32,7 +33,10 @@ class Overview:
         by_account = {account["name"]: account for account in stored["accounts"]}
         by_device = {device["name"]: device for device in stored["devices"]}
         accounts = [
-            {**self._account(one), **account_waiting(one, settings, by_account.get(one.id, {}), None)}
+            {
+                **self._account(one),
+                **account_waiting(one, settings, by_account.get(one.id, {}), self._accounts.indexed[one.id].quota),
+            }
             for one in settings.accounts.values()
         ]
         devices = [
@@ -64,20 +68,22 @@ class Overview:
             "since": health.since,
             "connections": health.connections,
             "note": "; ".join(notes),
+            "rematched": index.memory.rematched._asdict() if index.memory.rematched else None,
             "mailboxes": _mailboxes(index),
         }
 
     def _device(self, device: DeviceSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            maildrop = self._maildrops.view(device)
-        except NotListedYet:
-            maildrop = None
+        maildrop, new = None, 0
+        with suppress(NotListedYet):
+            maildrop, new = self._maildrops.preview(device)
         return {
             "name": device.name,
             "login": device.login,
             "sources": [f"{settings.accounts[source.account].name}/{source.mailbox}" for source in device.sources],
             "messages": None if maildrop is None else len(maildrop),
             "octets": None if maildrop is None else maildrop.total,
+            "new": new,
+            "not_shown_yet": self._maildrops.waiting(device),
             "hidden": self._maildrops.hidden(device.id),
             "pending_intents": stored.get("pending_intents", 0),
             "last_session": stored.get("last_session"),
@@ -96,6 +102,7 @@ def _mailboxes(index: IndexedAccount) -> list[dict[str, Any]]:
                 "listed": snapshot is not None,
                 "messages": len(snapshot) if snapshot else 0,
                 "unmeasured": snapshot.unmeasured if snapshot else 0,
+                "unidentified": snapshot.unidentified if snapshot else 0,
                 "progress": mailbox.progress if mailbox else "",
             }
         )

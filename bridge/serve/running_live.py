@@ -42,10 +42,12 @@ class RunningLive:
 
     async def reload_device(self, device: DeviceId) -> None:
         """Take up anew what the store has of the device."""
-        await self._maildrops.load([device])
+        await self._maildrops.reload(device)
 
     async def look(self, account: AccountId) -> None:
         """Have the account looked at now. An account that is gone meanwhile is passed over."""
+        if (index := self._accounts.indexed.get(account)) is not None:
+            await index.believe()
 
     def released(self) -> None:
         """Wake whoever carries intents out."""
@@ -61,6 +63,7 @@ class RunningLive:
             return Returned(what, "later", str(failure))
         match outcome.settled:
             case "done":
+                self._accounts.indexed[what.source.account].look_again()
                 return Returned(what, "back", outcome.note)
             case "gone" | "later":
                 return Returned(what, outcome.settled, outcome.note)

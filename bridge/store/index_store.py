@@ -115,9 +115,12 @@ class IndexStore(Ledger):
         asked = tuple(places)
         return await self._write(lambda db: old_places.load_old_places(db, account, asked))
 
-    async def load_lost_places(self, account: AccountId, since: float) -> list[OldPlace]:
-        """Give the last places of an account's entries that are gone since a Unix time, the last gone first."""
-        return await self._write(lambda db: old_places.load_lost_places(db, account, since))
+    async def load_kindred(self, account: AccountId, identities: Sequence[str], since: float) -> list[OldPlace]:
+        """Give an account's places of messages with one of these identities, provider's or content's: live ones, then
+        the last places (`live` False) of entries that are gone since a Unix time, but for what a device had expunged.
+        """
+        asked = tuple(identities)
+        return await self._write(lambda db: old_places.load_kindred(db, account, asked, since))
 
     async def record_identities(
         self, key: MailboxKey, uidvalidity: UidValidity, found: Sequence[tuple[Uid, str]]

@@ -60,16 +60,32 @@ def load_old_places(db: sqlite3.Connection, account: AccountId, places: Sequence
     return found
 
 
-def load_lost_places(db: sqlite3.Connection, account: AccountId, since: float) -> list[OldPlace]:
-    """Give the last places of the account's entries that are gone since a Unix time, the last gone first."""
-    rows = db.execute(
-        f"SELECT {_OLD} FROM entries e JOIN locations l ON l.id ="  # noqa: S608 - ours
-        " (SELECT id FROM locations WHERE entry = e.seq ORDER BY gone_at DESC, id DESC LIMIT 1)"
-        " JOIN mailboxes m ON m.id = l.mailbox JOIN accounts a ON a.id = m.account AND a.name = ?"
-        " WHERE e.gone_at >= ? ORDER BY e.gone_at DESC, e.seq",
-        (account, since),
-    )
-    return [_old(account, row, live=False) for row in rows]
+def load_kindred(db: sqlite3.Connection, account: AccountId, identities: Sequence[str], since: float) -> list[OldPlace]:
+    """Give the account's places of messages with one of these identities: live ones, and the last places of entries
+    that are gone since a Unix time. What a device had expunged stays gone: nobody wants it back as what it was.
+    """
+    asked = json.dumps(identities)
+    return [
+        _old(account, row, live=live)
+        for live, condition in ((True, _LIVE), (False, _LOST))
+        for row in db.execute(_KINDRED.format(condition=condition), (asked, account, since))
+    ]
+
+
+_LIVE = "l.gone_at IS NULL AND ?3 IS NOT NULL"
+_LOST = (
+    "e.gone_at >= ?3 AND l.id = (SELECT id FROM locations WHERE entry = e.seq ORDER BY gone_at DESC, id DESC LIMIT 1)"
+    " AND NOT EXISTS (SELECT 1 FROM intents WHERE entry = e.seq AND state = 'done' AND action = 'expunge')"
+)
+# Two searches of two indexes; an OR of both columns would walk through all places.
+_KINDRED = (
+    "SELECT DISTINCT " + _OLD + " FROM"  # noqa: S608 - ours
+    " (SELECT l.id FROM json_each(?1) AS a CROSS JOIN locations AS l ON l.provider_identity = a.value"
+    " AND l.provider_identity <> '' UNION SELECT l.id FROM json_each(?1) AS a CROSS JOIN locations AS l"
+    " ON l.content_identity = a.value AND l.content_identity <> '') AS kin"
+    " JOIN locations AS l ON l.id = kin.id JOIN entries AS e ON e.seq = l.entry JOIN mailboxes AS m ON m.id = l.mailbox"
+    " JOIN accounts AS o ON o.id = m.account AND o.name = ?2 WHERE {condition} ORDER BY l.id"
+)
 
 
 def _old(account: AccountId, row: Sequence[Any], *, live: bool) -> OldPlace:

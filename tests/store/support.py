@@ -48,6 +48,12 @@ async def vanish(store: Store, *uids: int, key: MailboxKey = INBOX) -> None:
     await store.apply_listing(ListingChange(key, ONE, vanished=tuple(map(Uid, uids))), namer(key))
 
 
+def lost(state_dir: Path) -> set[int]:
+    """Give the entries that are gone."""
+    with closing(sqlite3.connect(state_dir / DATABASE)) as db:
+        return {seq for (seq,) in db.execute("SELECT seq FROM entries WHERE gone_at IS NOT NULL")}
+
+
 def place(uid: int, key: MailboxKey = INBOX) -> Location:
     """Give a location."""
     return Location(key, ONE, Uid(uid))

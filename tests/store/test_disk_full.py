@@ -10,7 +10,21 @@ from bridge.model.names import EntrySeq, Uid
 from bridge.model.places import AccountChange, ListedMessage, ListingChange, MailboxChange
 from bridge.store import Store, open_store
 from bridge.store.generation import MARKER
-from tests.store.support import FAMILY, FAX, INBOX, ONE, TWO, broken_entries, fill, namer, plan, spare, uids, whole
+from tests.store.support import (
+    FAMILY,
+    FAX,
+    INBOX,
+    ONE,
+    TWO,
+    broken_entries,
+    fill,
+    lost,
+    namer,
+    plan,
+    spare,
+    uids,
+    whole,
+)
 
 
 def make_room(disk: Path) -> None:
@@ -60,7 +74,7 @@ async def test_a_full_disk_leaves_no_round_half_written(small_disk: Path) -> Non
                 await store.record_identities(INBOX, ONE, [(Uid(uid), "m" * 33) for uid in range(1, 501)])
         assert await store.load_parts(INBOX) == before
         assert [mailbox.state for mailbox in await store.load_mailboxes()] == [whole(500, 501)]
-        assert await store.load_lost_places(FAMILY, 0) == []
+        assert lost(small_disk / "state") == set()
         make_room(small_disk)
         rows = await store.apply_refresh(AccountChange(FAMILY, (renumbered,)), unique_id)
         assert [row.seq for row in rows[INBOX]] == [*range(1, 251), *range(501, 751)]

@@ -12,7 +12,7 @@ from bridge.model.update import Intent
 from bridge.store import open_store, read_offline
 from bridge.store.opening import DATABASE
 from bridge.store.schema import VERSION, migrations
-from tests.store.support import DEN, FAMILY, FAX, INBOX, JUNK, ONE, fill, namer, place, uids, whole
+from tests.store.support import DEN, FAMILY, FAX, INBOX, JUNK, ONE, fill, lost, namer, place, uids, whole
 
 FIRST = (Path(__file__).parent / "schema_1.sql").read_text(encoding="utf-8")
 
@@ -91,7 +91,7 @@ async def test_a_listing_begun_under_a_new_uidvalidity_is_begun_again(tmp_path: 
         assert [(part.uidvalidity, uids(part.messages)) for part in await store.load_parts(INBOX)] == [(ONE, [1, 2])]
         # What was whole is not touched, nor is a mailbox's first listing.
         assert uids(await store.load_messages(JUNK)) == [1]
-        assert [lost.seq for lost in await store.load_lost_places(FAMILY, 0)] == [5, 3]
+        assert lost(tmp_path) == {3, 5}
 
 
 def test_the_first_migration_is_what_it_was_when_it_was_released(tmp_path: Path) -> None:

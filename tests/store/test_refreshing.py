@@ -25,7 +25,21 @@ from bridge.model.places import (
 from bridge.store import Store, open_store
 from bridge.store.opening import open_database
 from bridge.store.refreshing import apply_refresh
-from tests.store.support import FAMILY, FAX, INBOX, JUNK, ONE, TWO, broken_entries, fill, listed, namer, plan, whole
+from tests.store.support import (
+    FAMILY,
+    FAX,
+    INBOX,
+    JUNK,
+    ONE,
+    TWO,
+    broken_entries,
+    fill,
+    listed,
+    lost,
+    namer,
+    plan,
+    whole,
+)
 
 DATE = 1_700_000_000
 M1, M2 = "m" + "1" * 32, "m" + "2" * 32
@@ -374,7 +388,7 @@ async def test_which_entry_a_message_is(tmp_path: Path, case: Case) -> None:
     async with open_store(tmp_path) as store:
         assert await parts(store, INBOX) == case.inbox
         assert await parts(store, JUNK) == case.junk
-        assert {place.seq for place in await store.load_lost_places(FAMILY, 0)} == case.lost
+        assert lost(tmp_path) == case.lost
         seqs = {seq for mailbox in (case.inbox, case.junk) for _, entries in mailbox for seq in entries.values()}
         totals = (await store.overview())["totals"]
         assert (totals["entries"], totals["issued_ids"]) == (len(seqs), len(seqs | case.lost))

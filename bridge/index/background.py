@@ -1,0 +1,120 @@
+"""What is learnt of messages in the background: who they are, then how many octets they have."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import trio
+
+from bridge.identity import content_identity
+from bridge.index.mailbox import IndexedMailbox
+from bridge.index.ports import AccountPort, StorePort
+from bridge.maildrop import MailboxSnapshot
+from bridge.model.failures import MailboxChanged, StoreError, UpstreamError
+from bridge.model.names import MailboxName, Uid
+from bridge.model.places import NO_IDENTITY, Location, MeasuredMessage
+from bridge.telemetry import count, get_logger
+
+log = get_logger("index")
+
+IDENTIFY_BATCH = 500
+"""Headers fetched together: about 200 KB, and a device waits no longer than for those."""
+
+MEASURE_BATCH = 64
+"""Messages counted between two looks for a waiting device."""
+
+PAUSE = 30.0
+"""Seconds until it is tried again after it failed."""
+
+Work = Callable[[IndexedMailbox, MailboxSnapshot], Awaitable[bool]]
+"""Does a batch; False when there is nothing left to do in the mailbox."""
+
+
+class Background:
+    """Identifies and measures an account's messages, newest first, while nobody else needs its connections."""
+
+    def __init__(
+        self, account: str, upstream: AccountPort, store: StorePort, mailboxes: Mapping[MailboxName, IndexedMailbox]
+    ) -> None:
+        self._account = account
+        self._upstream = upstream
+        self._store = store
+        self._mailboxes = mailboxes
+        self._woken = trio.Event()
+        self._identified = trio.Event()
+        self._skipped: set[Location] = set()
+
+    def wake(self) -> None:
+        """Tell that there may be something to do."""
+        self._woken.set()
+
+    async def wait_identified(self) -> None:
+        """Wait until another batch of messages is identified; the caller brings the deadline."""
+        await self._identified.wait()
+
+    async def run(self) -> None:
+        """Work until cancelled; after a failure it goes on a little later."""
+        while True:
+            await self._woken.wait()
+            self._woken = trio.Event()
+            try:
+                for work in (self._identify, self._measure):
+                    for mailbox in list(self._mailboxes.values()):
+                        await self._all(work, mailbox)
+            except (UpstreamError, StoreError) as failure:
+                log.info("measuring.paused", account=self._account, problem=str(failure))
+                with trio.move_on_after(PAUSE):
+                    await trio.sleep_forever()
+                self._woken.set()
+
+    async def _all(self, work: Work, mailbox: IndexedMailbox) -> None:
+        while (snapshot := mailbox.snapshot) is not None:
+            try:
+                if not await work(mailbox, snapshot):
+                    return
+            except MailboxChanged:
+                # Listed anew meanwhile; what is there now is looked at with the next wake.
+                return
+
+    # --- who they are
+
+    async def _identify(self, mailbox: IndexedMailbox, snapshot: MailboxSnapshot) -> bool:
+        uids = snapshot.newest_unidentified(IDENTIFY_BATCH)
+        if not uids:
+            return False
+        dates = snapshot.dates_of(uids)
+        # A message that the server gives no header of is like no other; that is an answer, too.
+        found: dict[Uid, str] = dict.fromkeys(uids, NO_IDENTITY)
+
+        def take(uid: Uid, header: bytes) -> None:
+            if uid in found:
+                found[uid] = content_identity(header, dates[uid])
+
+        await self._upstream.headers(mailbox.key, snapshot.uidvalidity, uids, take)
+        await self._store.record_identities(mailbox.key, snapshot.uidvalidity, list(found.items()))
+        mailbox.take_identities(snapshot.uidvalidity, found)
+        count("messages_identified", len(found))
+        self._identified.set()
+        self._identified = trio.Event()
+        return True
+
+    # --- how many octets they have
+
+    async def _measure(self, mailbox: IndexedMailbox, snapshot: MailboxSnapshot) -> bool:
+        places = self._places(mailbox, snapshot)
+        if not places:
+            return False
+        measured: dict[Uid, MeasuredMessage] = {}
+        try:
+            uids = [place.uid for place in places]
+            await self._upstream.measure(mailbox.key, snapshot.uidvalidity, uids, measured.__setitem__)
+        finally:
+            mailbox.take_measured(snapshot.uidvalidity, measured)
+        await self._store.record_measured([(place, measured[place.uid]) for place in places if place.uid in measured])
+        count("messages_measured", len(measured))
+        # What the server would not give is not asked for again until it is listed anew or the bridge restarts.
+        self._skipped.update(place for place in places if place.uid not in measured)
+        return True
+
+    def _places(self, mailbox: IndexedMailbox, snapshot: MailboxSnapshot) -> list[Location]:
+        uids = snapshot.newest_unmeasured(MEASURE_BATCH + len(self._skipped))
+        places = (Location(mailbox.key, snapshot.uidvalidity, uid) for uid in uids)
+        return [place for place in places if place not in self._skipped][:MEASURE_BATCH]

@@ -1,0 +1,277 @@
+"""Random lives of devices, index and upstream, and what must hold through all of them.
+
+A life is a list of deeds: deliveries, copies, moves, expunges and new UIDVALIDITYs by other people's programs, outages,
+UIDs given to other messages, POP3 sessions, stops, and crashes at any instant of a commit. Who a message is, the model
+knows by its letter's name, which nothing but a copy shares.
+"""
+
+import os
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from bridge.model.failures import NotListedYet, StoreUnavailable
+from bridge.model.settings import DeviceSettings
+from bridge.telemetry import set_instant_hook
+from tests.index.support import START, House, Shown, device, living
+from tests.index.upstream import FakeUpstream, Letter
+
+BOXES = ("INBOX", "Sorted")
+DEVICES = (
+    device("hide", "mail/INBOX", "mail/Sorted", "other/INBOX"),
+    replace(device("trash", "mail/INBOX", "mail/Sorted", on_delete="trash"), deduplicate="account"),
+    device("expunge", "other/INBOX", on_delete="expunge"),
+    replace(device("both", "other/INBOX", "mail/INBOX"), deduplicate="all"),
+)
+
+EXAMPLES = int(os.environ.get("POPBRIDGE_LIVES", "60"))
+
+Deed = tuple[str, int, int]
+KINDS = (
+    *("deliver", "deliver", "copy", "move", "expunge", "renumber", "outage", "reuse", "vanish", "return"),
+    *("session", "session", "session", "drop", "moment", "while", "hour", "stop", "crash"),
+)
+DEEDS: st.SearchStrategy[Deed] = st.tuples(st.sampled_from(KINDS), st.integers(0, 40), st.integers(0, 40))
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Seen:
+    """What a device was shown, ever and last, and what it had deleted; `doubtful` is what a QUIT without an answer may
+    have deleted.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    last: list[str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
+    deleted_names: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
+
+
+class World:
+    """The upstreams, and the model."""
+
+    def __init__(self, providers: bool, modseqs: bool) -> None:
+        self.mail = FakeUpstream("mail", providers=providers, modseqs=modseqs)
+        self.other = FakeUpstream("other")
+        self.upstreams = {"mail": self.mail, "other": self.other}
+        for box in (*BOXES, "Trash", "Archive"):
+            self.mail.box(box)
+        self.seen: dict[str, Seen] = defaultdict(Seen)
+        self.born: dict[str, str] = {}
+        self.dead: set[str] = set()
+        self.copied: set[str] = set()
+        self.doubled: set[str] = set()
+        self.put_away: dict[str, dict[int, Letter]] = {}
+        self.number = 0
+
+    # --- other people's programs
+
+    def pick(self, a: int, b: int) -> tuple[FakeUpstream, str, int] | None:
+        """Choose a letter."""
+        upstream, box = ((self.mail, "INBOX"), (self.mail, "Sorted"), (self.other, "INBOX"))[a % 3]
+        uids = sorted(upstream.box(box).letters)
+        return (upstream, box, uids[b % len(uids)]) if uids else None
+
+    def letter(self) -> str:
+        self.number += 1
+        return f"letter {self.number}"
+
+    def deed(self, kind: str, a: int, b: int) -> None:
+        """Have another program do something."""
+        if kind == "deliver":
+            upstream, box = ((self.mail, "INBOX"), (self.mail, "Sorted"), (self.other, "INBOX"))[a % 3]
+            for _ in range(1 + b % 4):
+                upstream.deliver(name := self.letter(), box=box, size=100 + b)
+                self.born[name] = upstream.name
+        elif kind == "outage":
+            upstream = (self.mail, self.other)[a % 2]
+            upstream.down = not upstream.down
+            upstream.told()
+        elif kind == "renumber":
+            (self.mail.renumber if a % 2 else self.other.renumber)("INBOX")
+        elif kind == "vanish":
+            self.put_away["INBOX"] = self.put_away.get("INBOX", {}) or dict(self.mail.box().letters)
+            self.mail.expunge(*list(self.mail.box().letters))
+        elif kind == "return" and self.put_away:
+            for letter in self.put_away.pop("INBOX").values():
+                if letter.name not in self.everywhere():
+                    self.mail.add(letter)
+        elif (found := self.pick(a, b)) is not None:
+            self.to_one(kind, *found)
+
+    def to_one(self, kind: str, upstream: FakeUpstream, box: str, uid: int) -> None:
+        name = upstream.box(box).letters[uid].name
+        target = "Sorted" if box == "INBOX" else "INBOX"
+        if kind == "expunge":
+            upstream.expunge(uid, box=box)
+        elif kind == "move" and upstream is self.mail:
+            upstream.move(uid, box, target)
+        elif kind == "copy" and upstream is self.mail:
+            upstream.copy(uid, box, target)
+            self.copied.add(name)
+            if name in upstream.names(target)[:-1]:
+                # Never taken for one: copies within one mailbox are messages of their own.
+                self.doubled.add(name)
+        elif kind == "reuse" and upstream.down:
+            upstream.box(box).letters[uid] = Letter(new := self.letter(), 7000 + self.number)
+            self.born[new] = upstream.name
+
+    def everywhere(self) -> set[str]:
+        boxes = [box for upstream in self.upstreams.values() for box in upstream.boxes.values()]
+        return {letter.name for box in boxes for letter in box.letters.values()}
+
+    def within(self, settings: DeviceSettings) -> Counter[str]:
+        """Give how often each letter is in a device's mailboxes."""
+        boxes = [self.upstreams[source.account].box(source.mailbox) for source in settings.sources]
+        return Counter(letter.name for box in boxes for letter in box.letters.values())
+
+    # --- what must hold
+
+    def shown(self, shown: Shown, house: House) -> None:
+        """Look at what a device is shown."""
+        seen, who = self.seen[shown.settings.name], shown.settings.name
+        assert len(set(shown.uidls)) == len(shown.uidls), f"{who} is shown a unique-id twice"
+        for uidl, name in zip(shown.uidls, shown.names, strict=True):
+            assert uidl not in seen.deleted, f"{who} is shown {uidl} again after it was deleted"
+            if name != "?":
+                assert seen.names.setdefault(uidl, name) == name, f"{uidl} names two messages for {who}"
+                assert name in self.copied or name not in seen.deleted_names, f"{name} came back to {who}"
+        there = self.within(shown.settings)
+        for uidl in seen.last:
+            name = seen.names.get(uidl, "?")
+            hidden = uidl in seen.deleted or uidl in seen.doubtful
+            lawful = hidden or name == "?" or not there[name] or name in self.copied
+            assert lawful or uidl in shown.uidls, f"{uidl}, {name}, vanished for {who}"
+        if shown.settings.deduplicate != "off":
+            known = [name for name in shown.names if name != "?" and name not in self.doubled]
+            assert len(known) == len(set(known)), f"{who} is shown a message twice"
+        seen.last = shown.uidls
+
+    def deletes(self, shown: Shown, nums: list[int]) -> None:
+        """A QUIT was acknowledged."""
+        seen = self.seen[shown.settings.name]
+        for num in nums:
+            seen.deleted.add(shown.uidls[num - 1])
+            name = seen.names.get(shown.uidls[num - 1], "?")
+            seen.deleted_names.add(name)
+            if shown.settings.on_delete == "expunge":
+                self.dead.add(name)
+
+
+@contextmanager
+def striking(after: int) -> Iterator[None]:
+    """Crash at the `after`-th instant from now on."""
+    left = [after]
+
+    def strike(name: str) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Crash(name)
+
+    set_instant_hook(strike)
+    try:
+        yield
+    finally:
+        set_instant_hook(lambda name: None)
+
+
+async def session(world: World, house: House, who: int, what: int, *, quits: bool) -> None:
+    """One POP3 session: look, delete some, and quit or drop."""
+    try:
+        shown = await house.log_in(DEVICES[who % len(DEVICES)].name)
+    except NotListedYet:
+        return
+    world.shown(shown, house)
+    known = world.seen[shown.settings.name].names
+    # Only what the model knows by name: a message that is away upstream may be any.
+    nums = [num for num, uidl in enumerate(shown.uidls, 1) if (num + what) % 5 == 0 and uidl in known]
+    if quits:
+        world.seen[shown.settings.name].doubtful |= {shown.uidls[num - 1] for num in nums}
+        await shown.quit(*nums, sent=tuple(nums))
+        world.deletes(shown, nums)
+
+
+async def live(world: World, house: House, deeds: list[Deed]) -> str:
+    """Live until a stop or a crash is due; gives which."""
+    while deeds:
+        kind, a, b = deeds.pop(0)
+        if kind in {"stop", "crash"}:
+            return kind
+        if kind in {"session", "drop"}:
+            await session(world, house, a, b, quits=kind == "session")
+        elif kind in {"moment", "while", "hour"}:
+            await trio.sleep({"moment": 2.0, "while": 150.0, "hour": 4000.0}[kind])
+        else:
+            before = world.everywhere()
+            world.deed(kind, a, b)
+            world.dead |= before - world.everywhere()
+    return ""
+
+
+async def lives(world: World, directory: Path, deeds: list[Deed]) -> None:
+    offset = START
+    while True:
+        how = ""
+        try:
+            async with living(directory, world.upstreams, *DEVICES, offset=offset) as house:
+                house.undo_window = 50
+                how = await live(world, house, deeds)
+                if how == "crash":
+                    with striking(1 + len(deeds) % 7):
+                        await live(world, house, [deed for deed in deeds[:6] if deed[0] not in {"stop", "crash"}])
+                        await trio.sleep(100)
+        except* (Crash, StoreUnavailable):
+            # Who waited for the store when it crashed is told so, before all is gone.
+            assert how == "crash"
+        offset = START + trio.current_time()
+        if not how:
+            return
+        if how == "crash":
+            del deeds[:6]
+
+
+async def through(world: World, deeds: list[Deed]) -> None:
+    directory = Path(tempfile.mkdtemp(prefix="popbridge-model-"))
+    try:
+        await lives(world, directory, deeds)
+        await afterwards(world, directory)
+    finally:
+        shutil.rmtree(directory)
+
+
+async def afterwards(world: World, directory: Path) -> None:
+    """When all is calm again, devices are shown what they should be, and nothing is lost upstream."""
+    for upstream in world.upstreams.values():
+        upstream.down = False
+        upstream.told()
+    async with living(directory, world.upstreams, *DEVICES, offset=START + trio.current_time()) as house:
+        await trio.sleep(8000)
+        for each in DEVICES:
+            shown = await house.log_in(each.name)
+            world.shown(shown, house)
+            assert "?" not in shown.names, f"{each.name} is shown what is not there"
+            seen = world.seen[each.name]
+            hidden = seen.deleted_names | {seen.names.get(uidl, "?") for uidl in seen.doubtful}
+            missing = set(world.within(each)) - set(shown.names) - hidden
+            assert not missing, f"{each.name} is not shown {missing}"
+        lost = set(world.born) - world.everywhere() - world.dead
+        assert not lost, f"lost upstream: {lost}"
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.booleans(), st.booleans(), st.lists(DEEDS, max_size=40))
+def test_lives(providers: bool, modseqs: bool, deeds: list[Deed]) -> None:
+    trio.run(through, World(providers, modseqs), list(deeds), clock=MockClock(autojump_threshold=0))

@@ -1,0 +1,279 @@
+"""An upstream in memory, behind the ports of the index: what it has is plain data that tests change as other people's
+mail programs would.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from bridge.index.ports import Sink
+from bridge.model.failures import MailboxChanged, MailboxMissing, UpstreamUnavailable
+from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
+from bridge.model.places import ListedMessage, MailboxKey, MailboxState, MeasuredMessage
+from bridge.model.update import BringBack, Intent, MovedTo
+
+INBOX = MailboxName("INBOX")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message: `name` is who it is, whichever mailbox it lies in. `lost_header` ones have no identity at all."""
+
+    name: str
+    size: int = 100
+    date: int = 1_000_000
+    lost_header: bool = False
+
+    @property
+    def header(self) -> bytes:
+        return (
+            b"" if self.lost_header else f"Message-ID: <{self.name}@example.org>\r\nSubject: {self.name}\r\n".encode()
+        )
+
+
+@dataclass
+class FakeMailbox:
+    """A mailbox: letters by UID."""
+
+    uidvalidity: int = 1
+    uidnext: int = 1
+    letters: dict[int, Letter] = field(default_factory=dict)
+
+    def add(self, letter: Letter) -> int:
+        uid, self.uidnext = self.uidnext, self.uidnext + 1
+        self.letters[uid] = letter
+        return uid
+
+
+@dataclass(frozen=True)
+class FakeSettled:
+    settled: str
+    note: str = ""
+    moved: MovedTo | None = None
+
+
+class FakeUpstream:
+    """One account. `down` refuses connections and ends those there are; `providers` gives messages an EMAILID.
+
+    `fetched` counts headers, `measured` bodies, `connections` how often a watcher connected. `modseqs` has it count
+    its changes as CONDSTORE does.
+    """
+
+    def __init__(self, name: str = "mail", *, providers: bool = False, modseqs: bool = False) -> None:
+        self.name = name
+        self.providers = providers
+        self.modseqs = modseqs
+        self.modseq = 1
+        self.boxes: dict[str, FakeMailbox] = {"INBOX": FakeMailbox()}
+        self.down = False
+        self.found: dict[str, Callable[[Letter], bool]] = {}
+        self.fetched = 0
+        self.measured = 0
+        self.listed = 0
+        self.connections = 0
+        self.carried_out: list[Intent] = []
+        self.used: tuple[int, int] | None = None
+        self._news = trio.Event()
+
+    # --- what other people's programs do
+
+    def told(self) -> None:
+        """Something changed: whoever waits hears of it."""
+        self.modseq += 1
+        self._news.set()
+        self._news = trio.Event()
+
+    def box(self, name: str = "INBOX") -> FakeMailbox:
+        return self.boxes.setdefault(name, FakeMailbox())
+
+    def deliver(self, *names: str, box: str = "INBOX", size: int = 100, date: int = 1_000_000) -> list[int]:
+        uids = [self.box(box).add(Letter(name, size, date)) for name in names]
+        self.told()
+        return uids
+
+    def add(self, letter: Letter, box: str = "INBOX") -> int:
+        uid = self.box(box).add(letter)
+        self.told()
+        return uid
+
+    def copy(self, uid: int, source: str, target: str) -> int:
+        return self.add(self.boxes[source].letters[uid], target)
+
+    def expunge(self, *uids: int, box: str = "INBOX") -> None:
+        for uid in uids:
+            del self.boxes[box].letters[uid]
+        self.told()
+
+    def move(self, uid: int, source: str, target: str) -> int:
+        moved = self.box(target).add(self.boxes[source].letters.pop(uid))
+        self.told()
+        return moved
+
+    def renumber(self, box: str = "INBOX") -> None:
+        """The mailbox is deleted and made again with the same letters."""
+        old = self.boxes[box]
+        self.boxes[box] = FakeMailbox(old.uidvalidity + 1)
+        for letter in old.letters.values():
+            self.boxes[box].add(letter)
+        self.told()
+
+    def names(self, box: str = "INBOX") -> list[str]:
+        return [letter.name for letter in self.boxes[box].letters.values()]
+
+    # --- the ports
+
+    def connected(self) -> None:
+        if self.down:
+            raise UpstreamUnavailable(self.name, f"account {self.name}: it is down")
+
+    @asynccontextmanager
+    async def watch(self) -> "AsyncIterator[FakeWatcher]":
+        await trio.lowlevel.checkpoint()
+        self.connected()
+        self.connections += 1
+        yield FakeWatcher(self)
+
+    async def headers(
+        self, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], sink: Callable[[Uid, bytes], None]
+    ) -> None:
+        await trio.lowlevel.checkpoint()
+        self.connected()
+        box = self._named(key.mailbox, uidvalidity)
+        for uid in uids:
+            if uid in box.letters:
+                self.fetched += 1
+                sink(uid, box.letters[uid].header)
+
+    async def measure(
+        self,
+        key: MailboxKey,
+        uidvalidity: UidValidity,
+        uids: Sequence[Uid],
+        sink: Callable[[Uid, MeasuredMessage], None],
+    ) -> None:
+        await trio.lowlevel.checkpoint()
+        self.connected()
+        box = self._named(key.mailbox, uidvalidity)
+        for uid in uids:
+            if uid in box.letters:
+                self.measured += 1
+                sink(uid, MeasuredMessage(box.letters[uid].size + 1, subject=True))
+
+    async def carry_out(self, intent: Intent, copied: Callable[[MovedTo], Awaitable[None]]) -> FakeSettled:
+        await trio.lowlevel.checkpoint()
+        self.connected()
+        place = intent.location
+        box = self.boxes.get(place.key.mailbox)
+        if box is None or box.uidvalidity != place.uidvalidity:
+            return FakeSettled("refused", "numbered anew")
+        if place.uid not in box.letters:
+            return FakeSettled("gone")
+        if box.letters[place.uid].size != intent.size:
+            return FakeSettled("refused", "another size")
+        self.carried_out.append(intent)
+        moved = None
+        if intent.action in {"archive", "trash"}:
+            target = {"archive": "Archive", "trash": "Trash"}[intent.action]
+            uid = self.move(place.uid, place.key.mailbox, target)
+            moved = MovedTo(MailboxName(target), UidValidity(self.boxes[target].uidvalidity), Uid(uid))
+        elif intent.action == "expunge":
+            self.expunge(place.uid, box=place.key.mailbox)
+        return FakeSettled("done", intent.action, moved)
+
+    async def bring_back(self, what: BringBack) -> FakeSettled:
+        await trio.lowlevel.checkpoint()
+        self.connected()
+        box = self.boxes.get(what.moved.mailbox)
+        if box is None or what.moved.uid not in box.letters:
+            return FakeSettled("gone")
+        self.move(what.moved.uid, what.moved.mailbox, what.source.mailbox)
+        return FakeSettled("done")
+
+    def _named(self, name: str, uidvalidity: int) -> FakeMailbox:
+        box = self.boxes.get(name)
+        if box is None:
+            raise MailboxMissing(self.name, f"account {self.name}: there is no mailbox {name}")
+        if box.uidvalidity != uidvalidity:
+            raise MailboxChanged(self.name, f"account {self.name}: {name} was numbered anew")
+        return box
+
+
+class FakeWatcher:
+    """The watcher's connection."""
+
+    def __init__(self, upstream: FakeUpstream) -> None:
+        self._upstream = upstream
+        self._open = ""
+        self._seen = (0, 0, 0)
+
+    async def _box(self, name: str) -> FakeMailbox:
+        await trio.lowlevel.checkpoint()
+        self._upstream.connected()
+        if name not in self._upstream.boxes:
+            raise MailboxMissing(self._upstream.name, f"account {self._upstream.name}: there is no mailbox {name}")
+        return self._upstream.boxes[name]
+
+    def _state(self, box: FakeMailbox) -> MailboxState:
+        modseq = self._upstream.modseq if self._upstream.modseqs else 0
+        return MailboxState(UidValidity(box.uidvalidity), Uid(box.uidnext), len(box.letters), ModSeq(modseq))
+
+    async def resolve(self, selector: str) -> MailboxName:
+        await self._box(selector)
+        return MailboxName(selector)
+
+    async def examine(self, mailbox: MailboxName) -> MailboxState:
+        box = await self._box(mailbox)
+        self._open = mailbox
+        self._seen = (box.uidvalidity, box.uidnext, len(box.letters))
+        return self._state(box)
+
+    async def status(self, mailbox: MailboxName) -> MailboxState:
+        return self._state(await self._box(mailbox))
+
+    async def _opened(self) -> FakeMailbox:
+        box = await self._box(self._open)
+        if box.uidvalidity != self._seen[0]:
+            raise MailboxChanged(self._upstream.name, f"account {self._upstream.name}: numbered anew")
+        return box
+
+    async def list_messages(self, first: Uid, sink: Sink) -> None:
+        box = await self._opened()
+        rows = [
+            ListedMessage(Uid(uid), each.size, each.date, f"emailid:{each.name}" if self._upstream.providers else "")
+            for uid, each in sorted(box.letters.items())
+            if uid >= first
+        ]
+        for at in range(0, len(rows), 1000):
+            self._upstream.listed += len(rows[at : at + 1000])
+            await sink(rows[at : at + 1000])
+
+    async def all_uids(self) -> Iterable[int]:
+        return sorted((await self._opened()).letters)
+
+    async def headers(self, uids: Sequence[Uid], sink: Callable[[Uid, bytes], None]) -> None:
+        box = await self._opened()
+        for uid in uids:
+            if uid in box.letters:
+                self._upstream.fetched += 1
+                sink(uid, box.letters[uid].header)
+
+    async def search(self, key: str, first: Uid) -> Iterable[int]:
+        box = await self._opened()
+        wanted = self._upstream.found[key]
+        return [uid for uid, letter in sorted(box.letters.items()) if uid >= first and wanted(letter)]
+
+    async def quota(self) -> tuple[int, int] | None:
+        await trio.lowlevel.checkpoint()
+        return self._upstream.used
+
+    async def wait(self, seconds: float) -> bool:
+        with trio.move_on_after(seconds):
+            while True:
+                news = self._upstream._news
+                box = await self._box(self._open)
+                if (box.uidvalidity, box.uidnext, len(box.letters)) != self._seen:
+                    return True
+                await news.wait()
+        return False
