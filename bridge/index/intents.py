@@ -1,6 +1,6 @@
 """Carrying out what QUIT promised: waiting out the undo window, trying again, telling how it ended."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import trio
@@ -27,14 +27,22 @@ HELD_SECONDS = 30 * 86400.0
 
 
 class IntentRunner:
-    """The one task that changes anything upstream. `now` gives Unix seconds."""
+    """The one task that changes anything upstream. `now` gives Unix seconds.
+
+    `count_votes` is waited for when held votes lapsed: what they held back may be agreed on now.
+    """
 
     def __init__(
-        self, accounts: Mapping[AccountId, IndexedAccount], store: StorePort, now: Callable[[], float]
+        self,
+        accounts: Mapping[AccountId, IndexedAccount],
+        store: StorePort,
+        now: Callable[[], float],
+        count_votes: Callable[[], Awaitable[None]],
     ) -> None:
         self._accounts = accounts
         self._store = store
         self._now = now
+        self._count_votes = count_votes
         self._promised = trio.Event()
 
     def promised(self) -> None:
@@ -48,6 +56,7 @@ class IntentRunner:
                 lapsed = await self._store.lapse_held(self._now() - HELD_SECONDS)
                 if lapsed:
                     log.warning("intents.lapsed", intents=lapsed, reason="nobody confirmed them within 30 days")
+                    await self._count_votes()
                 await self._carry_out_due()
             except StoreError as failure:
                 log.error("intents.paused", problem=str(failure))

@@ -50,7 +50,7 @@ class Bridge:
         self._nursery = nursery
         self._hashing = trio.CapacityLimiter(HASHES_AT_ONCE)
         self._accounts = RunningAccounts(store, nursery)
-        self._intents = IntentRunner(self._accounts.indexed, store, time.time)
+        self._intents = IntentRunner(self._accounts.indexed, store, time.time, self._count_votes)
         self._maildrops = DeviceMaildrops(
             self._accounts.indexed,
             store,
@@ -72,6 +72,7 @@ class Bridge:
         """Take up the state, bind the listeners, start every task but the listeners'. Waits for no upstream."""
         await self._accounts.apply(self.settings)
         await self._maildrops.load(self.settings.devices)
+        await self._count_votes()
         self.listeners = await open_listeners(self.settings.listeners)
         await self._nursery.start(serve_control, self.settings.server.control, self._command)
         for name, task in (("intents", self._intents.run), ("history", self._forget), ("watchdog", _watchdog)):
@@ -136,10 +137,7 @@ class Bridge:
         self._reload_certificates(fresh)
         await self._accounts.apply(fresh)
         await self._maildrops.load(fresh.devices)
-        # Who is not in the configuration any more has no say in `delete_when = "all"`.
-        released = await self._store.evaluate_votes(list(fresh.devices), time.time() + fresh.server.undo_window)
-        if released:
-            self._intents.promised()
+        await self._count_votes(fresh)
         self._doorkeeper.replace(fresh.devices.values())
         self._gate.server = fresh.server
         self._maildrops.refresh_wait = fresh.server.refresh_wait
@@ -147,6 +145,13 @@ class Bridge:
             log.warning("reload.restart_needed", key=f"server.{what}")
         self.settings = fresh
         log.info("reloaded", accounts=len(fresh.accounts), devices=len(fresh.devices))
+
+    async def _count_votes(self, settings: Settings | None = None) -> None:
+        """Release what devices agree on under `delete_when = "all"`: one that is not configured any more has no say."""
+        configured = settings or self.settings
+        due = time.time() + configured.server.undo_window
+        if await self._store.evaluate_votes(list(configured.devices), due):
+            self._intents.promised()
 
     def _reload_certificates(self, fresh: Settings) -> None:
         """First of all that changes, because it can fail: then the old certificates, and all else, stay."""

@@ -102,13 +102,16 @@ class House:
             index = IndexedAccount(account(name), searches, upstream, self.store, searches, self.now)
             await index.load(names.get(index.settings.id, {}), states, suspicions)  # type: ignore[arg-type]
             self.accounts[index.settings.id] = index
-        self.intents = IntentRunner(self.accounts, self.store, self.now)
+        self.intents = IntentRunner(self.accounts, self.store, self.now, self._count_votes)
         self.maildrops = DeviceMaildrops(self.accounts, self.store, self.intents, self._read, 5, self.now)
         await self.maildrops.load(self.devices)
         for index in self.accounts.values():
             nursery.start_soon(index.run)
         nursery.start_soon(self.intents.run)
         nursery.start_soon(self.maildrops.run)
+
+    async def _count_votes(self) -> None:
+        await self.store.evaluate_votes(list(self.devices), self.now() + self.undo_window)
 
     def _searches(self, name: str) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
