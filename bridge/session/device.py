@@ -9,7 +9,7 @@ from typing import assert_never
 
 import trio
 
-from bridge.maildrop import update_plan
+from bridge.maildrop import unacknowledged_plan, update_plan
 from bridge.model.failures import BridgeError, StoreError
 from bridge.model.names import DeviceId, SessionId
 from bridge.model.peer import private_peer
@@ -82,6 +82,7 @@ class DeviceSession:
         self._pump: DevicePump | None = None
         self._started = 0.0
         self._finished = False
+        self._recorded = False
         self._reason = "lost"
         self._transaction: Transaction | None = None
         self._settings: DeviceSettings | None = None
@@ -229,7 +230,9 @@ class DeviceSession:
         count("logins_ok")
         self._login.deadline = float("inf")
         self._settings = device
-        self._transaction = Transaction(device.id, maildrop, self._pop3, self._services.maildrops, self._flush)
+        self._transaction = Transaction(
+            device.id, maildrop, self._pop3, self._services.maildrops, self._flush, lambda: self._open_pump.sent
+        )
         log.info("session.opened", device=device.id, peer=str(self.peer), messages=len(maildrop), session=self.id)
         self._pop3.login_accepted(len(maildrop), maildrop.total, replace(self._offered, expire=expire(device)))
 
@@ -244,6 +247,7 @@ class DeviceSession:
             sent=self._transaction.marks.sent,
             at=self._services.now(),
             undo_window=self._services.server.undo_window,
+            electorate=self._services.doorkeeper.devices,
         )
 
     async def _quit(self) -> None:
@@ -270,10 +274,19 @@ class DeviceSession:
             self._reason = "update took too long"
             self._pop3.quit_refused(NOT_REMOVED.text, NOT_REMOVED.code)
             return
+        self._recorded = True
         instant("quit.committed")
         count("updates")
+        self._tell_of_held(plan)
         self._reason = "quit"
         self._pop3.quit_accepted("goodbye")
+
+    def _tell_of_held(self, plan: UpdatePlan) -> None:
+        """Tell the owner of what the guard against mass deletion keeps back: nothing else shows it to them."""
+        held = sum(intent.state == "held" for intent in plan.intents)
+        if held:
+            count("updates_held")
+            log.warning("quit.held", device=self.device, session=self.id, messages=held, action=plan.intents[0].action)
 
     def _finish(self) -> None:
         """Write the one canonical line of the session, and its history row: once, and before its lease is free, so that
@@ -315,11 +328,16 @@ class DeviceSession:
         )
 
     def _sent_without_quit(self) -> UpdatePlan | None:
-        """Without QUIT there are no marks; what was sent completely is recorded as sent, not as acknowledged."""
-        plan = self._plan()
-        if plan is None or self.updating or not plan.sent:
+        """Without a QUIT that lasts there are no marks; what was sent completely is recorded as sent, and no more.
+
+        What the kernel still held when the device vanished was not: the device never got it.
+        """
+        if self._transaction is None or self._settings is None or self._recorded:
             return None
-        return UpdatePlan(plan.device, plan.session, plan.at, sent=plan.sent, acknowledged=False)
+        transaction, arrived = self._transaction, self._open_pump.confirmed
+        sent = [num for num, end in transaction.marks.sent.items() if end <= arrived]
+        plan = unacknowledged_plan(self._settings, self.id, transaction.maildrop, sent=sent, at=self._services.now())
+        return None if plan.empty else plan
 
 
 @contextmanager

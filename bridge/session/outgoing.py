@@ -1,17 +1,20 @@
 """One message on its way from upstream to a device."""
 
+from bridge.adapt import HeaderEditing
+from bridge.maildrop import SourceEdit
 from bridge.model.places import MeasuredMessage
 from bridge.octets import CrlfRepair, HeaderScan
 
 
 class Outgoing:
-    """Repairs a message's line ends as it streams by, and measures it on the way.
+    """Repairs a message's line ends as it streams by, measures it, and adds to its header what its source wants there.
 
     `octets` is what was given so far, as a device counts it (RFC 1939 §11).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, edit: SourceEdit | None) -> None:
         self.octets = 0
+        self._editing = None if edit is None else HeaderEditing(edit.mark, edit.provenance)
         self._repair = CrlfRepair()
         self._scan = HeaderScan()
 
@@ -21,15 +24,19 @@ class Outgoing:
 
     def finish(self) -> bytes:
         """Give what ends the message."""
-        return self._given(self._repair.finish())
+        given = self._given(self._repair.finish())
+        owed = b"" if self._editing is None else self._editing.finish()
+        self.octets += len(owed)
+        return given + owed
 
     @property
     def measured(self) -> MeasuredMessage:
-        """What the message itself counts to, once it is finished."""
+        """What the message itself counts to, without what was added, once it is finished."""
         return MeasuredMessage(self._repair.octets, self._scan.subject)
 
     def _given(self, repaired: bytes) -> bytes:
         if not self._scan.done:
             self._scan.feed(repaired)
-        self.octets += len(repaired)
-        return repaired
+        given = repaired if self._editing is None else self._editing.feed(repaired)
+        self.octets += len(given)
+        return given

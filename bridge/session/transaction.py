@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bridge.maildrop import Maildrop
+from bridge.adapt import position_stub
+from bridge.maildrop import Maildrop, SourceEdit
 from bridge.model.failures import MessageChanged, UpstreamError
 from bridge.model.names import MsgNum
 from bridge.pop3 import (
@@ -41,11 +42,14 @@ class CutConnection(Exception):
 
 @dataclass(slots=True)
 class Marks:
-    """What this session did. Deletions become durable by QUIT alone; `highest_sent` is what LAST tells."""
+    """What this session did. Deletions become durable by QUIT alone. `accessed` is what LAST tells.
+
+    `sent` are the messages that RETR sent whole, with how many octets were on the wire when each was.
+    """
 
     deleted: set[MsgNum] = field(default_factory=set)
-    sent: set[MsgNum] = field(default_factory=set)
-    highest_sent: int = 0
+    sent: dict[MsgNum, int] = field(default_factory=dict)
+    accessed: int = 0
     retr: int = 0
     top: int = 0
     octets: int = 0
@@ -54,13 +58,22 @@ class Marks:
 class Transaction:
     """Answers the commands of one logged-in session."""
 
-    def __init__(self, device: str, maildrop: Maildrop, pop3: Pop3Connection, port: Maildrops, flush: Flush) -> None:
+    def __init__(
+        self,
+        device: str,
+        maildrop: Maildrop,
+        pop3: Pop3Connection,
+        port: Maildrops,
+        flush: Flush,
+        on_wire: Callable[[], int],
+    ) -> None:
         self.maildrop = maildrop
-        self.marks = Marks()
+        self.marks = Marks(accessed=maildrop.accessed)
         self._device = device
         self._pop3 = pop3
         self._port = port
         self._flush = flush
+        self._on_wire = on_wire
 
     async def handle(self, command: Command) -> None:
         """Answer one command. Waits for the upstream and the device; raises `CutConnection` when a reply that was
@@ -72,11 +85,11 @@ class Transaction:
             case List(num=None) | UidlAsked(num=None):
                 await self._listing(command)
             case Last():
-                self._pop3.ok(str(self.marks.highest_sent))
+                self._pop3.ok(str(self.marks.accessed))
             case Rset():
-                # RFC 1460 §5: the highest number accessed begins anew too. What was sent stays sent.
+                # RFC 1460 §5: this is taken back too; to where the session began, so that nothing is fetched again.
                 self.marks.deleted.clear()
-                self.marks.highest_sent = 0
+                self.marks.accessed = self.maildrop.accessed
                 self._pop3.ok(f"maildrop has {len(self.maildrop)} messages")
             case List(num=number) | UidlAsked(num=number) | Retr(num=number) | Top(num=number) | Dele(num=number):
                 await self._one(command, number)
@@ -113,8 +126,24 @@ class Transaction:
             self.marks.deleted.add(num)
             count("dele")
             self._pop3.ok(f"message {num} deleted")
+        elif self.maildrop.stub(num):
+            await self._stub(command, num)
         else:
             await self._body(command, num)
+
+    async def _stub(self, command: Retr | Top, num: MsgNum) -> None:
+        """Send what keeps the number of a message that is not shown any more. Nothing upstream is asked for."""
+        stub = position_stub(self.maildrop.uidls[num - 1])
+        if isinstance(command, Retr):
+            self._pop3.begin_message(len(stub))
+            self._pop3.message(stub)
+            await self._end_message()
+            self._accessed(num, len(stub))
+        else:
+            self._pop3.begin_message(None)
+            self._pop3.message(TopCut(command.lines).feed(stub))
+            await self._end_message()
+            self._looked_at()
 
     async def _body(self, command: Retr | Top, num: MsgNum) -> None:
         """Send a message or its beginning; what fails before the first octet is an `-ERR`, later a cut."""
@@ -127,7 +156,7 @@ class Transaction:
                 if isinstance(command, Retr):
                     await self._retr(num, content, chunk)
                 else:
-                    await self._top(command.lines, content, chunk)
+                    await self._top(command.lines, self.maildrop.edit(num), content, chunk)
         except UpstreamError as failure:
             count("retr_failed")
             reply = answer(failure)
@@ -137,9 +166,10 @@ class Transaction:
             self._pop3.error(reply.text, reply.code)
 
     async def _retr(self, num: MsgNum, content: Content, chunk: bytes) -> None:
-        known, listed = bool(self.maildrop.measured[num - 1]), self.maildrop.sizes[num - 1]
+        edit, listed = self.maildrop.edit(num), self.maildrop.sizes[num - 1]
+        known = bool(self.maildrop.measured[num - 1])
         self._pop3.begin_message(listed if known else None)
-        outgoing = Outgoing()
+        outgoing = Outgoing(edit)
         while chunk:
             self._pop3.message(outgoing.feed(chunk))
             await self._flush()
@@ -150,22 +180,25 @@ class Transaction:
             self._port.measured(self.maildrop.location(num), outgoing.measured)
         if changed:
             raise MessageChanged("", f"message {num} of device {self._device} is no longer as long as it was listed")
+        await self._end_message()
+        self.marks.sent.setdefault(num, self._on_wire())
+        self._accessed(num, outgoing.octets)
+
+    async def _end_message(self) -> None:
         self._pop3.end_message()
         await self._flush()
-        self._sent(num, outgoing.octets)
 
-    def _sent(self, num: MsgNum, octets: int) -> None:
-        self.marks.sent.add(num)
-        self.marks.highest_sent = max(self.marks.highest_sent, num)
+    def _accessed(self, num: MsgNum, octets: int) -> None:
+        self.marks.accessed = max(self.marks.accessed, num)
         self.marks.retr += 1
         self.marks.octets += octets
         count("retr")
         count("octets_sent", octets)
 
-    async def _top(self, lines: int, content: Content, chunk: bytes) -> None:
+    async def _top(self, lines: int, edit: SourceEdit | None, content: Content, chunk: bytes) -> None:
         """TOP is cut from the octets RETR sends, and counts as nothing sent (RFC 1939 §7)."""
         self._pop3.begin_message(None)
-        outgoing, cut = Outgoing(), TopCut(lines)
+        outgoing, cut = Outgoing(edit), TopCut(lines)
         while chunk:
             self._pop3.message(cut.feed(outgoing.feed(chunk)))
             await self._flush()
@@ -174,6 +207,9 @@ class Transaction:
             chunk = await content.receive()
         else:
             self._pop3.message(cut.feed(outgoing.finish()) + cut.finish())
-        self._pop3.end_message()
+        await self._end_message()
+        self._looked_at()
+
+    def _looked_at(self) -> None:
         self.marks.top += 1
         count("top")

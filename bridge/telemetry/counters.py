@@ -17,6 +17,7 @@ HELP: Mapping[str, str] = {
     "dele": "messages marked as deleted",
     "octets_sent": "octets of messages sent",
     "updates": "QUITs that recorded something",
+    "updates_held": "QUITs that deleted so much that what was to be done upstream waits for `device confirm`",
     "updates_failed": "QUITs that could not be recorded, and said so",
     "refreshes": "mailboxes listed or looked at again",
     "refreshes_failed": "looks at a mailbox that failed",

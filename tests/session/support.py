@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import trio
 from trio.testing import memory_stream_pair
 
-from bridge.maildrop import Maildrop, from_messages, merge
+from bridge.adapt import STUB_OCTETS, extra
+from bridge.maildrop import DeviceRecord, Maildrop, SourceView, build, decide, from_messages
+from bridge.model.devices import Announced, StoredDevice
 from bridge.model.failures import BridgeError
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, SessionId, Uid, Uidl, UidValidity
 from bridge.model.peer import Peer
@@ -18,6 +20,7 @@ from bridge.model.settings import (
     DeviceSettings,
     ListenerSettings,
     OnDelete,
+    OnRetrieve,
     PasswordHash,
     PlaintextLogin,
     ServerSettings,
@@ -36,15 +39,73 @@ ENDED = "(the connection ended)"
 """What a device hears as its last line; no reply reads like that."""
 
 
-def device(name: str = "fax", on_delete: OnDelete = "hide", networks: tuple[str, ...] = ()) -> DeviceSettings:
+def device(
+    name: str = "fax",
+    on_delete: OnDelete = "hide",
+    networks: tuple[str, ...] = (),
+    *,
+    mark: str = "",
+    provenance: bool = False,
+    on_retrieve: OnRetrieve = "none",
+    max_deletes: int = 0,
+    quirks: frozenset[str] = frozenset(),
+) -> DeviceSettings:
     """Give a device whose password is `secret`."""
-    source = Source(AccountId("mail"), "INBOX")
-    return DeviceSettings(DeviceId(name), name, name, Secret("secret"), (source,), networks, on_delete)
+    return DeviceSettings(
+        DeviceId(name),
+        name,
+        name,
+        Secret("secret"),
+        (Source(AccountId("mail"), "INBOX", mark),),
+        networks,
+        on_delete,
+        provenance=provenance,
+        on_retrieve=on_retrieve,
+        max_deletes=max_deletes,
+        quirks=quirks,
+    )
+
+
+def shown(
+    device: DeviceSettings,
+    session: SessionId,
+    rows: list[StoredMessage],
+    hidden: set[EntrySeq],
+    familiar: int,
+    accessed: int,
+) -> Maildrop:
+    """Give what a device sees of a mailbox. Earlier sessions showed it `familiar` messages, and the last of the first
+    `accessed` was sent to it.
+    """
+    mailbox = from_messages(INBOX, UidValidity(1), rows)
+    views = [SourceView(source, (mailbox,)) for source in device.sources]
+    stored = StoredDevice(
+        device.id,
+        announced=[Announced(row.seq, position, row.date) for position, row in enumerate(rows[:familiar])],
+        decided=[row.seq for row in rows[:familiar]],
+        uidls=[row.uidl for row in rows[:familiar]],
+        shown=frozenset({INBOX} if familiar else ()),
+        next_position=familiar,
+        accessed=accessed - 1,
+    )
+    record = DeviceRecord(stored, counts="counts" in device.quirks)
+    record.take_admission(decide(device, record, views, session, 0))
+    record.take_update(UpdatePlan(device.id, session, 0, hide=tuple(hidden)))
+    return build(
+        device,
+        record,
+        views,
+        session,
+        extra=lambda edit, subject: extra(edit.mark, edit.provenance, subject),
+        stub_octets=STUB_OCTETS,
+    )
 
 
 @dataclass
 class FakeMaildrops:
-    """Holds three messages. `opening`, `reading`, `ending` and `updating` are raised where they say.
+    """Holds `texts`, given `pieces` octets at a time. `opening`, `reading`, `ending` and `updating` are raised where
+    they say. `counted` is what was counted of each, its octets and its Subject. `familiar` messages were shown before,
+    and the last of the first `accessed` was sent.
 
     `opened` has, for each time that a maildrop was opened, the sessions that had ended by then.
     """
@@ -54,10 +115,15 @@ class FakeMaildrops:
     ending: BridgeError | None = None
     updating: BridgeError | None = None
     slowly: trio.Event | None = None
-    measured_sizes: tuple[int, ...] = (-1, -1, -1)
+    texts: tuple[bytes, ...] = TEXTS
+    pieces: int = 65536
+    counted: tuple[tuple[int, int], ...] = ((-1, -1),) * 3
+    familiar: int = 0
+    accessed: int = 0
     plans: list[UpdatePlan] = field(default_factory=list)
     records: list[SessionRecord] = field(default_factory=list)
     unacknowledged: list[UpdatePlan | None] = field(default_factory=list)
+    asked: list[Uid] = field(default_factory=list)
     told: dict[int, MeasuredMessage] = field(default_factory=dict)
     opened: list[list[SessionId]] = field(default_factory=list)
     over: trio.Event = field(default_factory=trio.Event)
@@ -68,13 +134,15 @@ class FakeMaildrops:
         if self.opening is not None:
             raise self.opening
         rows = [
-            StoredMessage(EntrySeq(n), Uidl(f"{n:032x}"), Uid(n), len(text), size, 0)
-            for n, (text, size) in enumerate(zip(TEXTS, self.measured_sizes, strict=True), 1)
+            StoredMessage(EntrySeq(n), Uidl(f"{n:032x}"), Uid(n), len(text), octets, 0, subject=subject)
+            for n, (text, (octets, subject)) in enumerate(zip(self.texts, self.counted, strict=True), 1)
         ]
-        hidden = {seq for plan in self.plans if plan.device == device.id for seq in plan.hide}
-        return merge([from_messages(INBOX, UidValidity(1), rows)], hidden)
+        plans = [plan for plan in (*self.plans, *self.unacknowledged) if plan is not None and plan.device == device.id]
+        hidden = {seq for plan in plans for seq in plan.hide + plan.retrieved}
+        return shown(device, session, rows, hidden, self.familiar, self.accessed)
 
     def read(self, location: Location, size: int) -> "AbstractAsyncContextManager[FakeContent]":
+        self.asked.append(location.uid)
         return self._read(location)
 
     @asynccontextmanager
@@ -82,7 +150,9 @@ class FakeMaildrops:
         if self.reading is not None:
             raise self.reading
         await trio.lowlevel.checkpoint()
-        yield FakeContent([TEXTS[location.uid - 1]], self.ending)
+        text = self.texts[location.uid - 1]
+        cuts = range(0, len(text), self.pieces)
+        yield FakeContent([text[at : at + self.pieces] for at in cuts], self.ending)
 
     def measured(self, location: Location, message: MeasuredMessage) -> None:
         self.told[location.uid] = message
@@ -140,14 +210,18 @@ class House:
         certificate: tuple[str, str] | None = None,
     ) -> "Caller":
         """Connect. `certificate` are the files of certificate and key, for `tls` other than "none"."""
-        server = ServerSettings("/nowhere", "/nowhere", login_timeout=60, autologout=600)
-        services = Services(server, self.doorkeeper, self.maildrops, self.leases, lambda: 60.0)
-        ours, theirs = memory_stream_pair()
         pairs = (certificate,) if certificate else ()
         listener = ListenerSettings("127.0.0.1", 110, tls=tls, certificates=pairs, plaintext_login=plaintext_login)
-        session = DeviceSession(Stream(ours, peer), listener, ServerTls(listener) if pairs else None, services)
+        ours, theirs = memory_stream_pair()
+        return Caller(theirs, self.take(Stream(ours, peer), listener))
+
+    def take(self, stream: Stream, listener: ListenerSettings) -> DeviceSession:
+        """Take a connection."""
+        server = ServerSettings("/nowhere", "/nowhere", login_timeout=60, autologout=600)
+        services = Services(server, self.doorkeeper, self.maildrops, self.leases, lambda: 60.0)
+        session = DeviceSession(stream, listener, ServerTls(listener) if listener.certificates else None, services)
         self._nursery.start_soon(session.run)
-        return Caller(theirs, session)
+        return session
 
     async def reason(self) -> str:
         """Give why the first session ended, once it has: behind its last line it waits for the device to close."""
@@ -215,6 +289,10 @@ class Caller:
     async def lines(self, line: str) -> list[str]:
         """Send a command and give the lines of its answer, the first and the dot left out."""
         assert (await self.ask(line)).startswith("+OK")
+        return await self.until_dot()
+
+    async def until_dot(self) -> list[str]:
+        """Give the lines up to the dot, which is left out."""
         found = []
         while (each := await self.hear()) != ".":
             assert each != ENDED

@@ -27,6 +27,7 @@ async def test_a_session_from_greeting_to_quit(autojump_clock: MockClock, house:
     assert await caller.hear() == ENDED
     assert [plan.sent for plan in house.maildrops.plans] == [(1,)]
     assert await house.reason() == "quit"
+    assert house.maildrops.unacknowledged == [None]
 
 
 async def test_line_ends_are_repaired_and_the_octets_told(autojump_clock: MockClock, house: House) -> None:
@@ -52,6 +53,19 @@ async def test_deletions_are_marks_until_quit(autojump_clock: MockClock, house: 
     again = house.call()
     await again.log_in()
     assert await again.ask("STAT") == "+OK 2 49"
+
+
+async def test_last_begins_where_earlier_sessions_were(house: House) -> None:
+    house.maildrops.familiar, house.maildrops.accessed = 3, 2
+    caller = house.call()
+    await caller.log_in()
+    assert await caller.ask("LAST") == "+OK 2"
+    await caller.lines("RETR 1")
+    assert await caller.ask("LAST") == "+OK 2"
+    await caller.lines("RETR 3")
+    assert await caller.ask("LAST") == "+OK 3"
+    await caller.ask("RSET")
+    assert await caller.ask("LAST") == "+OK 2"
 
 
 async def test_last_tells_the_highest_message_sent_whole(house: House) -> None:
@@ -86,8 +100,12 @@ async def test_a_quit_that_cannot_be_written_says_so(autojump_clock: MockClock, 
     caller = house.call()
     await caller.log_in()
     await caller.ask("DELE 1")
+    await caller.lines("RETR 2")
     assert (await caller.ask("QUIT")).startswith("-ERR [SYS/TEMP] some deleted messages not removed")
     assert await house.reason() == "update failed"
+    [left] = house.maildrops.unacknowledged
+    assert left is not None
+    assert (left.sent, left.hide, left.acknowledged) == ((2,), (), False)
 
 
 async def test_a_drop_after_quit_undoes_nothing(autojump_clock: MockClock, house: House) -> None:
@@ -131,7 +149,7 @@ async def test_what_fails_later_never_ends_properly(autojump_clock: MockClock, h
 
 
 async def test_a_message_of_another_length_than_listed_is_cut(autojump_clock: MockClock, house: House) -> None:
-    house.maildrops.measured_sizes = (28, 20, 18)
+    house.maildrops.counted = ((28, 1), (20, 1), (18, 1))
     caller = house.call()
     await caller.log_in()
     assert await caller.ask("RETR 1") == "+OK 28 octets"
