@@ -133,6 +133,19 @@ def test_dates_that_no_column_holds_are_bent() -> None:
     assert (list(shown.dates), list(shown.seen)) == ([0, LATEST], [LATEST, 0])
 
 
+def test_what_continues_a_snapshot_has_its_rows_first() -> None:
+    first = mailbox([message(1), message(5)])
+    grown = first.with_appended([message(6)])
+    counted = grown.with_measured({Uid(1): MeasuredMessage(1, True)}).with_identities({Uid(1): "-"}).at_version(9)
+    assert grown.continues(first)
+    assert counted.continues(first)
+    assert first.continues(first)
+    assert not first.continues(grown)
+    assert not grown.without([Uid(6)]).continues(first)
+    assert not first.with_appended([message(3)]).continues(first)
+    assert not mailbox([message(1), message(5)]).continues(first)
+
+
 def test_a_published_snapshot_never_changes() -> None:
     shown = mailbox([message(1), message(2)])
     before = columns(shown)
