@@ -9,7 +9,7 @@ from bridge.maildrop.rematch import NewPlace, pair
 from bridge.maildrop.snapshot import MailboxSnapshot, from_messages
 from bridge.maildrop.suspicion import suspicious
 from bridge.maildrop.unique_ids import unique_id
-from bridge.maildrop.view import Maildrop, SourceEdit, merge
+from bridge.maildrop.view import Maildrop, SourceEdit
 
 __all__ = [
     "DeviceRecord",
@@ -21,7 +21,6 @@ __all__ = [
     "build",
     "decide",
     "from_messages",
-    "merge",
     "pair",
     "suspicious",
     "unacknowledged_plan",

@@ -99,11 +99,11 @@ class MailboxSnapshot:
 
     def with_measured(self, measured: Mapping[Uid, MeasuredMessage]) -> "MailboxSnapshot":
         """Give the mailbox with these messages' octets counted; what is not in it any more is passed over."""
-        return self._measured({uid: (octets, _flag(octets, subject)) for uid, (octets, subject) in measured.items()})
-
-    def with_sizes(self, measured: Mapping[Uid, int]) -> "MailboxSnapshot":
-        """Give the mailbox with these messages' octets counted, by somebody who looked for no Subject."""
-        return self._measured({uid: (octets, SUBJECT_UNKNOWN) for uid, octets in measured.items()})
+        sizes, flags = self.sizes[:], bytearray(self.measured)
+        for at in places(self.uids, measured):
+            octets, subject = measured[Uid(self.uids[at])]
+            sizes[at], flags[at] = octets, _flag(octets, subject)
+        return replace(self, version=self.version + 1, sizes=sizes, measured=bytes(flags))
 
     def with_identities(self, found: Mapping[Uid, str]) -> "MailboxSnapshot":
         """Give the mailbox with these content identities known; what is not in it any more is passed over."""
@@ -136,12 +136,6 @@ class MailboxSnapshot:
             found.append(Uid(self.uids[at]))
             at = flags.rfind(0, 0, at)
         return found
-
-    def _measured(self, measured: Mapping[Uid, tuple[int, int]]) -> "MailboxSnapshot":
-        sizes, flags = self.sizes[:], bytearray(self.measured)
-        for at in places(self.uids, measured):
-            sizes[at], flags[at] = measured[Uid(self.uids[at])]
-        return replace(self, version=self.version + 1, sizes=sizes, measured=bytes(flags))
 
     def _followed_by(self, other: "MailboxSnapshot") -> "MailboxSnapshot":
         rows, more = len(self), len(other)

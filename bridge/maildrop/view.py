@@ -1,7 +1,6 @@
 """A device's maildrop: what it is shown, numbered for one session."""
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,36 +76,3 @@ class Maildrop:
         if self.origin is None or self.stub(num):
             return None
         return self.origin.edits[0 if self.which is None else self.which[num - 1]]
-
-
-def merge(mailboxes: Sequence[MailboxSnapshot], hidden: set[EntrySeq]) -> Maildrop:
-    """Merge mailboxes into one maildrop by first-seen order, each entry once, hidden entries left out."""
-    if len(mailboxes) == 1 and hidden.isdisjoint(mailboxes[0].seqs):
-        only = mailboxes[0]
-        return Maildrop((only,), only.seqs, only.sizes, only.measured, only.uidls, sum(only.sizes))
-    rows = _ordered(mailboxes, hidden)
-    which = array("H", [row[1] for row in rows])
-    places = array("I", [row[2] for row in rows])
-    sizes = array("q", [mailboxes[box].sizes[place] for _, box, place in rows])
-    return Maildrop(
-        mailboxes=tuple(mailboxes),
-        seqs=array("q", [row[0] for row in rows]),
-        sizes=sizes,
-        measured=bytes([mailboxes[box].measured[place] for _, box, place in rows]),
-        uidls=UidlColumn(b"".join([mailboxes[box].uidls.octets(place) for _, box, place in rows])),
-        total=sum(sizes),
-        which=which,
-        places=places,
-    )
-
-
-def _ordered(mailboxes: Sequence[MailboxSnapshot], hidden: set[EntrySeq]) -> list[tuple[int, int, int]]:
-    """Give (entry, mailbox, place) in first-seen order; an entry with two locations is shown at the first."""
-    rows = [
-        (seq, box, place)
-        for box, mailbox in enumerate(mailboxes)
-        for place, seq in enumerate(mailbox.seqs)
-        if seq not in hidden
-    ]
-    rows.sort()
-    return [row for at, row in enumerate(rows) if at == 0 or rows[at - 1][0] != row[0]]

@@ -123,11 +123,6 @@ def test_what_is_left_to_ask_for_is_newest_first(found: list[StoredMessage], lim
     assert shown.newest_unidentified(limit) == unidentified[::-1][:limit]
 
 
-def test_sizes_without_a_look_for_the_subject() -> None:
-    shown = mailbox([message(1), message(2)]).with_sizes({Uid(2): 55, Uid(9): 1})
-    assert (list(shown.sizes), shown.measured) == ([1001, 55], bytes([0, SUBJECT_UNKNOWN]))
-
-
 def test_dates_that_no_column_holds_are_bent() -> None:
     shown = mailbox([message(1, date=-5, seen=2**40), message(2, date=2**40)])
     assert (list(shown.dates), list(shown.seen)) == ([0, LATEST], [LATEST, 0])

@@ -212,7 +212,7 @@ MARKED = SourceEdit("[Junk]", "")
 
 def test_marks_are_counted_in() -> None:
     junk = JUNK_OF_TWO.with_measured({Uid(7): MeasuredMessage(50, False), Uid(8): MeasuredMessage(60, True)})
-    junk = junk.with_appended([message(6, 9, key=JUNK), message(7, 10, key=JUNK)]).with_sizes({Uid(10): 70})
+    junk = junk.with_appended([message(6, 9, key=JUNK), message(7, 10, key=JUNK, measured=70)])
     record = DeviceRecord(shown(1, 2, 3, 6, 7))
     maildrop = viewed(record, INBOX_OF_THREE, source(junk, mark="[Junk]"))
     assert list(maildrop.sizes) == [1001, 50 + 600, 60 + 6, 1006 + 6, 70 + 6]
@@ -222,7 +222,7 @@ def test_marks_are_counted_in() -> None:
 
 
 def test_where_a_message_is_from_is_counted_in() -> None:
-    inbox = INBOX_OF_THREE.with_sizes({Uid(11): 40})
+    inbox = INBOX_OF_THREE.with_measured({Uid(11): MeasuredMessage(40, False)})
     record, settings = DeviceRecord(shown(1, 4, 5)), device(provenance=True)
     maildrop = viewed(record, inbox, settings=settings)
     assert maildrop.edit(NUM) == SourceEdit("", "family/INBOX")
