@@ -3,7 +3,6 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from typing import Protocol
 
 import trio
@@ -113,7 +112,7 @@ class DeviceMaildrops:
         """
         self._later(lambda: self._store.record_session(record))
         if unacknowledged is not None:
-            self._records[record.device].take_update(unacknowledged)
+            self._take(unacknowledged)
             self._later(lambda: self._store.commit_update(unacknowledged))
 
     def _later(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -266,11 +265,15 @@ class DeviceMaildrops:
 
     async def update(self, plan: UpdatePlan) -> None:
         """Commit the plan, then hide; a failure leaves both as they were."""
-        plan = replace(plan, electorate=tuple(self._devices))
         await self._store.commit_update(plan)
-        self._records[plan.device].take_update(plan)
+        self._take(plan)
         if plan.intents:
             self._intents.promised()
+
+    def _take(self, plan: UpdatePlan) -> None:
+        """Hide from now on. A device that a reload took out of the configuration may have had its session still."""
+        if (record := self._records.get(plan.device)) is not None:
+            record.take_update(plan)
 
 
 def _extra(edit: SourceEdit, subject: bool) -> int:

@@ -68,6 +68,7 @@ class Shown:
             sent=[MsgNum(num) for num in sent],
             at=self.house.now(),
             undo_window=self.house.undo_window,
+            electorate=tuple(self.house.devices),
         )
         if not plan.empty:
             await self.house.maildrops.update(plan)
