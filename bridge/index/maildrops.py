@@ -14,7 +14,7 @@ from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import StorePort
 from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide
 from bridge.model.failures import NotListedYet, StoreError
-from bridge.model.names import AccountId, DeviceId, SessionId
+from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
 from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.model.settings import DeviceSettings, Source
 from bridge.model.update import SessionRecord, UpdatePlan
@@ -35,7 +35,8 @@ class Content(Protocol):
     async def receive(self) -> bytes: ...
 
 
-Open = Callable[[Location, int], AbstractAsyncContextManager[Content]]
+Open = Callable[[EntrySeq, Location, int], AbstractAsyncContextManager[Content]]
+"""Opens an entry's message at a place; the number is the octets that it is thought to have."""
 
 
 class DeviceMaildrops:
@@ -251,9 +252,9 @@ class DeviceMaildrops:
 
     # --- what sessions do
 
-    def read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
-        """Open one message upstream."""
-        return self._read(location, size)
+    def read(self, entry: EntrySeq, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+        """Open one message."""
+        return self._read(entry, location, size)
 
     def measured(self, location: Location, found: MeasuredMessage) -> None:
         """Publish what was counted while it was sent, and write it down soon."""

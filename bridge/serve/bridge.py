@@ -55,7 +55,7 @@ class Bridge:
             self._accounts.indexed,
             store,
             self._intents,
-            lambda location, size: self._accounts.upstream(location.key.account).read(location, size),
+            lambda _, location, size: self._accounts.upstream(location.key.account).read(location, size),
             settings.server.refresh_wait,
         )
         self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)

@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bridge.maildrop import Maildrop
-from bridge.model.names import DeviceId, SessionId
+from bridge.model.names import DeviceId, EntrySeq, SessionId
 from bridge.model.peer import Peer
 from bridge.model.places import Location, MeasuredMessage
 from bridge.model.secret import Secret
@@ -30,8 +30,11 @@ class Maildrops(Protocol):
         """
         ...
 
-    def read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
-        """Open one message; `size` is a hint in octets. Raises an `UpstreamError` here or in `receive`."""
+    def read(self, entry: EntrySeq, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+        """Open the message of an entry, which lies at a place; `size` is a hint in octets.
+
+        Raises an `UpstreamError` here or in `receive`.
+        """
         ...
 
     def measured(self, location: Location, message: MeasuredMessage) -> None:

@@ -150,7 +150,7 @@ class Transaction:
         location, size = self.maildrop.location(num), self.maildrop.sizes[num - 1]
         begun = False
         try:
-            async with self._port.read(location, size) as content:
+            async with self._port.read(self.maildrop.seq(num), location, size) as content:
                 chunk = await content.receive()
                 begun = True
                 if isinstance(command, Retr):

@@ -10,7 +10,7 @@ import trio
 from bridge.index import DeviceMaildrops, IndexedAccount, IntentRunner
 from bridge.index.maildrops import Content
 from bridge.maildrop import Maildrop, update_plan
-from bridge.model.names import AccountId, DeviceId, MsgNum, SessionId
+from bridge.model.names import AccountId, DeviceId, EntrySeq, MsgNum, SessionId
 from bridge.model.places import Location
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings, DeviceSettings, OnDelete, Source
@@ -123,7 +123,7 @@ class House:
                     keys += [one.search] if one.search else []
         return found or {"INBOX": []}
 
-    def _read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+    def _read(self, entry: EntrySeq, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
         raise NotImplementedError("no test of the index reads a message")
 
     def name_at(self, place: Location) -> str:

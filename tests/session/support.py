@@ -141,7 +141,7 @@ class FakeMaildrops:
         hidden = {seq for plan in plans for seq in plan.hide + plan.retrieved}
         return shown(device, session, rows, hidden, self.familiar, self.accessed)
 
-    def read(self, location: Location, size: int) -> "AbstractAsyncContextManager[FakeContent]":
+    def read(self, entry: EntrySeq, location: Location, size: int) -> "AbstractAsyncContextManager[FakeContent]":
         self.asked.append(location.uid)
         return self._read(location)
 
