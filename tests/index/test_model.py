@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -33,7 +33,7 @@ DEVICES = (
     replace(device("both", "other/INBOX", "mail/INBOX"), deduplicate="all"),
 )
 
-EXAMPLES = int(os.environ.get("POPBRIDGE_LIVES", "60"))
+EXAMPLES = int(os.environ.get("POPBRIDGE_LIVES", "30"))
 
 Deed = tuple[str, int, int]
 KINDS = (
@@ -76,6 +76,7 @@ class World:
         self.doubled: set[str] = set()
         self.put_away: dict[str, dict[int, Letter]] = {}
         self.number = 0
+        self.repaired: FakeUpstream | None = None
 
     # --- other people's programs
 
@@ -125,9 +126,13 @@ class World:
             if name in upstream.names(target)[:-1]:
                 # Never taken for one: copies within one mailbox are messages of their own.
                 self.doubled.add(name)
-        elif kind == "reuse" and upstream.down:
+        elif kind == "reuse" and not upstream.down:
+            # Nobody may be connected meanwhile: it is back when `live` says so.
+            upstream.down = True
+            upstream.told()
             upstream.box(box).letters[uid] = Letter(new := self.letter(), 7000 + self.number)
             self.born[new] = upstream.name
+            self.repaired = upstream
 
     def everywhere(self) -> set[str]:
         boxes = [box for upstream in self.upstreams.values() for box in upstream.boxes.values()]
@@ -218,6 +223,9 @@ async def live(world: World, house: House, deeds: list[Deed]) -> str:
             before = world.everywhere()
             world.deed(kind, a, b)
             world.dead |= before - world.everywhere()
+            if (upstream := world.repaired) is not None:
+                await trio.sleep(3)
+                upstream.down, world.repaired = False, None
     return ""
 
 
@@ -271,6 +279,30 @@ async def afterwards(world: World, directory: Path) -> None:
         assert not lost, f"lost upstream: {lost}"
 
 
+SEEN: tuple[Deed, ...] = (
+    ("deliver", 0, 3),
+    ("deliver", 1, 3),
+    ("deliver", 2, 3),
+    ("while", 0, 0),
+    ("session", 0, 1),
+    ("session", 1, 2),
+)
+AGAIN: tuple[Deed, ...] = (("while", 0, 0), ("session", 0, 1), ("session", 1, 1), ("session", 3, 1))
+
+
+def after(*deeds: Deed) -> list[Deed]:
+    """Give a life in which something happens between sessions of devices that saw it all."""
+    return [*SEEN, *deeds, *AGAIN]
+
+
+@example(False, False, after(("reuse", 0, 0)))
+@example(True, False, after(("reuse", 0, 1)))
+@example(False, True, after(("renumber", 1, 0), ("move", 0, 1)))
+@example(False, False, after(("copy", 0, 0), ("moment", 0, 0), ("expunge", 0, 0)))
+@example(False, False, after(("copy", 0, 0), ("while", 0, 0), ("session", 1, 0), ("expunge", 0, 0)))
+@example(False, False, after(("vanish", 0, 0), ("hour", 0, 0), ("return", 0, 0)))
+@example(False, False, after(("outage", 0, 0), ("renumber", 1, 0), ("stop", 0, 0), ("outage", 0, 0)))
+@example(False, False, after(("crash", 0, 0), ("deliver", 0, 0), ("session", 0, 3), ("renumber", 1, 0)))
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.booleans(), st.booleans(), st.lists(DEEDS, max_size=40))
 def test_lives(providers: bool, modseqs: bool, deeds: list[Deed]) -> None:
