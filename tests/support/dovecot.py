@@ -23,7 +23,7 @@ MAIL_UID = 50_000
 """Owner of the mail when root starts it: Dovecot refuses to serve mail as root."""
 
 USERS = {"anna": "anna secret", "ben": "ben-secret"}
-FRESH = 200
+FRESH = 1000
 """How many users `fresh_user` can give: known from the start, since Dovecot reads its users with a delay."""
 
 CONFIG = """\

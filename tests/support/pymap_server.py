@@ -10,7 +10,7 @@ from tests.support.certificates import Certificate
 from tests.support.imap_reference import ReferenceUpstream
 from tests.support.ports import answers, free_ports, wait_until
 
-FRESH = 200
+FRESH = 1000
 """How many users `fresh_user` can give."""
 
 # pymap's own options know one user, and a slow hash: a tenth of a second for each sign-in.
