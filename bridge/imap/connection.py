@@ -34,11 +34,11 @@ class ImapConnection:
     until `NeedData`. Take all events before receiving more: what is not taken stays buffered. Nothing here waits.
 
     After `ImapProtocolError` the connection is dead: every later `next_event()` and `send()` raises it again.
-    `fast_rows=False` reads listings with the general parser alone; it exists for tests that compare the two.
+    `fast=False` reads listings and messages with the general parser alone; it exists for tests that compare the two.
     """
 
-    def __init__(self, *, fast_rows: bool = True) -> None:
-        self._reader = Reader(fast_rows=fast_rows)
+    def __init__(self, *, fast: bool = True) -> None:
+        self._reader = Reader(fast=fast)
         self._sender = Sender()
         self._capabilities: frozenset[str] = frozenset()
         self._enabled: frozenset[str] = frozenset()

@@ -235,6 +235,17 @@ class Fetched:
     sections: Mapping[str, bytes] = field(default_factory=dict)
 
 
+class FetchedBody(NamedTuple):
+    """One FETCH response that is a UID and a BODY[] and had arrived whole: what `BodyBegin`, `BodyChunk`, `BodyEnd` and
+    `Fetched` would tell. Be ready for both: it depends on how the octets arrived. `origin` is as in `BodyBegin`.
+    """
+
+    seq: int
+    uid: int
+    origin: int | None
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class BodyBegin:
     """A BODY[…] other than HEADER.FIELDS begins: `size` octets follow in `BodyChunk`s, then `BodyEnd`, then `Fetched`.
@@ -282,6 +293,7 @@ Response = (
     | Quota
     | Unknown
     | FetchedRows
+    | FetchedBody
     | Fetched
     | BodyBegin
     | BodyChunk

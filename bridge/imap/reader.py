@@ -52,11 +52,11 @@ class _Keeping:
 class Reader:
     """`feed` it, then take `next` until None. `utf8` says how mailbox names are written."""
 
-    def __init__(self, *, fast_rows: bool) -> None:
+    def __init__(self, *, fast: bool) -> None:
         self.utf8 = False
         self.body_left = 0
         self._input = Input()
-        self._fast_rows = fast_rows
+        self._fast = fast
         self._greeted = False
         self._ready: deque[Response] = deque()
         self._open: _Open | None = None
@@ -94,12 +94,16 @@ class Reader:
             return self._stream()
         if self._keeping is not None:
             return self._keep(self._keeping)
-        if self._open is None and self._fast_rows and self._greeted:
-            rows = self._input.rows()
-            if rows:
-                self._ready.append(FetchedRows(rows))
-                return True
+        if self._open is None and self._fast and self._greeted and (quick := self._quick()) is not None:
+            self._ready.append(quick)
+            return True
         return self._line()
+
+    def _quick(self) -> Response | None:
+        body = self._input.body()
+        if body is None and (rows := self._input.rows()):
+            return FetchedRows(rows)
+        return body
 
     def _stream(self) -> bool:
         chunk = self._input.take(self.body_left)

@@ -1,12 +1,12 @@
-"""What has arrived and is not read yet: lines, literals, and the fast path's rows, each octet looked at a few times."""
+"""What has arrived and is not read yet: lines, literals, and what the fast path reads. No octet is looked at often."""
 
 import re
 from typing import Final
 
 from bridge.imap.errors import ImapProtocolError
-from bridge.imap.events import FetchedRow
+from bridge.imap.events import FetchedBody, FetchedRow
 from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS, ROWS
-from bridge.imap.rows import ROW_OCTETS, take_rows
+from bridge.imap.rows import ROW_OCTETS, take_body, take_rows
 
 _NUMBERS: Final = re.compile(rb"\* (?:E?SEARCH|VANISHED) ", re.IGNORECASE)
 
@@ -72,6 +72,18 @@ class Input:
             self.scanned += min(ROW_OCTETS, (whole if whole >= 0 else len(self._data)) - self._at)
             self._refused = self._at if whole >= 0 else -1
         return rows
+
+    def body(self) -> FetchedBody | None:
+        """Take one response that is a message's text and is all there; None when the next one is another."""
+        if self._line_end() < 0 or self._refused == self._at:
+            return None
+        found = take_body(self._data, self._at)
+        if found is None:
+            return None
+        body, end = found
+        self.scanned += end - self._at
+        self._advance(end)
+        return body
 
     def take(self, most: int) -> bytes:
         """Take up to `most` octets of what there is."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bridge.imap.events import BodyBegin, BodyChunk, BodyEnd, Event, Fetched
+from bridge.imap.events import BodyBegin, BodyChunk, BodyEnd, Event, Fetched, FetchedBody
 from bridge.model.failures import UpstreamBroken
 from bridge.upstream.link import Link
 
@@ -46,6 +46,9 @@ class BodySorter:
                 return self._end(self._begin)
             case Fetched(uid=uid):
                 return self._named(uid)
+            case FetchedBody(_, uid, origin, data):
+                size = len(data)
+                return [Piece(uid, origin, size, data), Piece(uid, origin, size, ends=True)]
             case _:
                 pass
         return []

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 
 from bridge.imap import UidSet, commands
-from bridge.imap.events import Event, Fetched, Tagged
+from bridge.imap.events import Event, Fetched, FetchedBody, Tagged
 from bridge.model.failures import MessageGone, UpstreamError
 from bridge.model.places import Location
 from bridge.upstream.assembly import AHEAD_OCTETS, Assembly, Range
@@ -114,6 +114,8 @@ class Fetching:
                 self._seen = True
                 if size is not None:
                     self._compare(size)
+            case FetchedBody(uid=self._uid):
+                self._seen = True
             case Tagged():
                 self._land(event)
             case _:

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.imap.events import Event, Fetched, FetchedRow, FetchedRows
+from bridge.imap.events import BodyBegin, Event, Fetched, FetchedBody, FetchedRow, FetchedRows
 from bridge.imap.limits import ROWS
-from tests.imap.feeding import feed, ready
+from tests.imap.feeding import feed, merged, ready, spelled
 
 numbers = st.one_of(
     st.integers(0, 300),
@@ -48,13 +48,22 @@ odd = st.builds(
     st.lists(items, max_size=8).map(" ".join),
     st.sampled_from(["\r\n", "\n", " \r\n", "\r\n"]),
 )
+bodies = st.builds(
+    "* {} FETCH (UID {} BODY[]{} {{{}}}\r\n{}{}".format,
+    numbers,
+    numbers,
+    st.one_of(st.just(""), st.just(""), numbers.map("<{}>".format)),
+    st.one_of(st.integers(0, 4), st.sampled_from([10**9, 2**63 - 1])),
+    st.sampled_from(["", "a", "abc", "abc", "\r\n)", "a\r\n", ")\r\n)"]),
+    st.sampled_from([")\r\n", ")\r\n", ")\n", " FLAGS (a))\r\n", ""]),
+)
 other = st.sampled_from(["* 5 EXISTS\r\n", "A1 OK done\r\n", "* 1 FETCH (UID 2 BODY[] {3}\r\nabc)\r\n", "\r\n", "* x"])
 
 
-def spelled(events: Iterable[Event]) -> list[Event]:
-    """Write rows as the general parser has them."""
+def alike(events: Iterable[Event]) -> list[Event]:
+    """Write rows and whole messages as the general parser has them."""
     out: list[Event] = []
-    for event in events:
+    for event in spelled(events):
         if isinstance(event, FetchedRows):
             out += [Fetched(row.seq, row.uid, row.size, row.date, identity=row.identity) for row in event.rows]
         else:
@@ -62,9 +71,9 @@ def spelled(events: Iterable[Event]) -> list[Event]:
     return out
 
 
-def outcome(octets: bytes, size: int | None, *, fast_rows: bool) -> tuple[list[Event], str]:
+def outcome(octets: bytes, size: int | None, *, fast: bool) -> tuple[list[Event], str]:
     """Feed until the end or the failure; give what came before it as well."""
-    connection = ready(fast_rows=fast_rows)
+    connection = ready(fast=fast)
     events: list[Event] = []
     failure = ""
     try:
@@ -75,13 +84,13 @@ def outcome(octets: bytes, size: int | None, *, fast_rows: bool) -> tuple[list[E
     except Exception as raised:
         failure = repr(raised)
     assert connection.scanned < 4 * len(octets) + 100
-    return spelled(events), failure
+    return merged(alike(events)), failure
 
 
-@given(st.lists(st.one_of(good, good, odd, other), max_size=8).map("".join), st.sampled_from([None, 1, 7, 64]))
+@given(st.lists(st.one_of(good, good, odd, bodies, other), max_size=8).map("".join), st.sampled_from([None, 1, 7, 64]))
 def test_both_parsers_agree(text: str, size: int | None) -> None:
     octets = text.encode()
-    assert outcome(octets, size, fast_rows=True) == outcome(octets, size, fast_rows=False)
+    assert outcome(octets, size, fast=True) == outcome(octets, size, fast=False)
 
 
 def test_rows_come_in_bounded_batches() -> None:
@@ -93,3 +102,12 @@ def test_rows_come_in_bounded_batches() -> None:
     assert isinstance(batches[0], FetchedRows)
     assert batches[0].rows[1] == FetchedRow(2, 7, 7, 1, "")
     assert feed(connection, b" 9)\r\n") == [Fetched(3, 9)]
+
+
+def test_a_message_that_is_there_whole_is_one_event() -> None:
+    line = b"* 4 FETCH (UID 7 BODY[]%b {5}\r\na\r\nbc)\r\n"
+    connection = ready()
+    connection.receive_data(line % b"" + line % b"<3>" + line[:-4] % b"")
+    given = [connection.next_event() for _ in range(2)]
+    assert given == [FetchedBody(4, 7, None, b"a\r\nbc"), FetchedBody(4, 7, 3, b"a\r\nbc")]
+    assert isinstance(connection.next_event(), BodyBegin)
