@@ -48,6 +48,11 @@ class _Keeping:
     most: int
     octets: bytearray = field(default_factory=bytearray)
 
+    @property
+    def missing(self) -> int:
+        """Octets that are to be kept and have not come."""
+        return min(self.left, self.most - len(self.octets))
+
 
 class Reader:
     """`feed` it, then take `next` until None. `utf8` says how mailbox names are written."""
@@ -71,7 +76,7 @@ class Reader:
     def held(self) -> int:
         """Octets that arrived and are not given yet: not read, or part of a response whose end has not come."""
         kept = self._open.kept + self._open.content.octets if self._open is not None else 0
-        return len(self._input) + kept
+        return len(self._input) + kept - (self._keeping.missing if self._keeping is not None else 0)
 
     @property
     def unread(self) -> bool:
