@@ -8,9 +8,9 @@ from bridge.imap import names
 from bridge.imap.events import Code, Copied
 from bridge.imap.limits import COPIED_UIDS, MAX_U32, MAX_U63
 
-# A `]` inside a quoted string does not end the code; where the quotes do not match, the first `]` does. Nothing that
-# was taken is given back (`++`): to be able to, the match would remember each octet.
-_CODE: Final = re.compile(rb'\[([^\x00-\x20\]"]+)(?: ((?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\]"]++)*+))?\] ?')
+# A `]` inside a quoted string does not end the code; where the quotes do not match, the first `]` does. The loop is
+# unrolled: one that went octet by octet would remember each of them while it matches.
+_CODE: Final = re.compile(rb'\[([^\x00-\x20\]"]+)(?: ([^\]"]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^\]"]*)*))?\] ?')
 _PLAIN_CODE: Final = re.compile(rb"\[([^\x00-\x20\]]+)(?: ([^\]]*))?\] ?")
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _COPIED: Final = re.compile(r"([0-9]{1,10})(?: ([0-9:,]+))? ([0-9:,]+)")
