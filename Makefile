@@ -23,7 +23,7 @@ N ?= 100000
 ARGS ?=
 EXTRAS := test,check
 
-.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz systemd packages clean
+.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz bench systemd packages clean
 
 help:
 	@echo 'make install             .venv with popbridge in it'
@@ -35,6 +35,7 @@ help:
 	@echo 'make check-wheel         tests against the installed wheel, with the source gone'
 	@echo 'make fuzz N=1000000      more seeded junk for each parser'
 	@echo 'make crash ROUNDS=200    SIGKILL at every instant, then a look at the state'
+	@echo 'make bench [ARGS=...]    how fast it is, beside Dovecot: writes docs/performance.md (ARGS=--quick; ARGS="--only retr --rtt 20")'
 	@echo 'make systemd             the real unit in a container (root, debootstrap, systemd-nspawn)'
 	@echo 'make clean               forget all that was set up'
 
@@ -106,6 +107,10 @@ fuzz: .venv/tested
 
 crash: .venv/tested packages
 	POPBRIDGE_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash --timeout 0
+
+# About 20 minutes, on a machine that does nothing else meanwhile.
+bench: .venv/tested packages
+	$(BIN)/python -m tests.bench $(ARGS)
 
 # What is installed is what is tested: from a directory without the source, in an environment of its own.
 check-wheel: .venv-wheel/installed

@@ -109,10 +109,15 @@ def dovecot_missing() -> str:
     """Say why no Dovecot can be started here, or give an empty text."""
     if _binary() is None:
         return "Dovecot is not installed (Debian: dovecot-imapd dovecot-pop3d)"
-    version = subprocess.run([str(_binary()), "--version"], capture_output=True, text=True, check=False).stdout.split()
-    if not version or not version[0].startswith("2.3."):
-        return f"Dovecot {version[0] if version else '?'} has another config format than the 2.3 that the tests write"
+    if not (version := dovecot_version()).startswith("2.3."):
+        return f"Dovecot {version} has another config format than the 2.3 that the tests write"
     return ""
+
+
+def dovecot_version() -> str:
+    """Give the version of the Dovecot that is installed, `?` when it does not tell."""
+    told = subprocess.run([str(_binary()), "--version"], capture_output=True, text=True, check=False).stdout.split()
+    return told[0] if told else "?"
 
 
 def _binary() -> str | None:
@@ -123,16 +128,20 @@ class Dovecot(ReferenceUpstream):
     """`with Dovecot() as d:` a running server. All ports are on `host`; `users` maps names to passwords.
 
     `ca_file` is what a client must trust for `localhost` and 127.0.0.1. `storage` is how mail is kept;
-    `extra` is further text for the config, such as `imap_capability = …`.
+    `extra` is further text for the config, such as `imap_capability = …`; `where` is the directory that its own is in.
     """
 
     def __init__(
-        self, storage: Literal["sdbox", "maildir"] = "sdbox", users: Mapping[str, str] = USERS, extra: str = ""
+        self,
+        storage: Literal["sdbox", "maildir"] = "sdbox",
+        users: Mapping[str, str] = USERS,
+        extra: str = "",
+        where: str = "/tmp",
     ) -> None:
         self.users = dict(users) | {f"fresh{n}": f"fresh secret {n}" for n in range(FRESH)}
         self._fresh = iter(range(FRESH))
         self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port = free_ports(4)
-        self.root = Path(tempfile.mkdtemp(prefix="popbridge-dovecot-", dir="/tmp"))
+        self.root = Path(tempfile.mkdtemp(prefix="popbridge-dovecot-", dir=where))
         self.ca_file = self.root / "ca.pem"
         self.config = self.root / "dovecot.conf"
         self._process: subprocess.Popen[bytes] | None = None
@@ -179,6 +188,12 @@ class Dovecot(ReferenceUpstream):
     def fresh_user(self) -> str:
         """Give a user whose mailboxes are empty and whom nobody else was given."""
         return f"fresh{next(self._fresh)}"
+
+    @property
+    def pid(self) -> int:
+        """The master's process id; all its processes are of the session that the master began."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def log(self) -> str:
