@@ -73,10 +73,13 @@ class DeviceMaildrops:
             self._views.pop(gone, None)
         self._devices = dict(devices)
 
-    async def _load(self, device: DeviceSettings) -> None:
+    async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:
+        """Make the record from the store. `former` is the one in whose place it comes in the middle of a login."""
         counts = COUNTS in device.quirks
-        self._records[device.id] = DeviceRecord(await self._store.load_device(device.id, counts), counts=counts)
+        stored = await self._store.load_device(device.id, counts)
+        record = self._records[device.id] = DeviceRecord(stored, counts=counts, former=former)
         self._views.pop(device.id, None)
+        return record
 
     async def reload(self, device: DeviceId) -> None:
         """Take up anew what the store has of a device, after somebody changed it there."""
@@ -160,8 +163,7 @@ class DeviceMaildrops:
         admission = decide(device, record, sources, session, self._now())
         if record.incomplete:
             # Something that went is back, and only the store knows its place and its name.
-            await self._load(device)
-            record = self._records[device.id]
+            record = await self._load(device, record)
             admission = decide(device, record, sources, session, self._now())
         if not admission.empty:
             instant("admission.before_commit")
@@ -175,6 +177,9 @@ class DeviceMaildrops:
             else:
                 record.take_admission(admission)
                 instant("admission.committed")
+                if record.incomplete:
+                    # What a copy took over was never in memory: it is on disk.
+                    record = await self._load(device, record)
         return self._built(device, record, sources, session)
 
     def _built(
