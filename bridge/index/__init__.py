@@ -2,6 +2,7 @@
 
 from bridge.index.account import IndexedAccount, StoredState
 from bridge.index.intents import IntentRunner
+from bridge.index.mailbox import IndexedMailbox
 from bridge.index.maildrops import DeviceMaildrops
 
-__all__ = ["DeviceMaildrops", "IndexedAccount", "IntentRunner", "StoredState"]
+__all__ = ["DeviceMaildrops", "IndexedAccount", "IndexedMailbox", "IntentRunner", "StoredState"]

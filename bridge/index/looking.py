@@ -62,7 +62,7 @@ class Looker:
     async def look(self, mailbox: IndexedMailbox, state: MailboxState, searches: Sequence[str]) -> Look:
         """Find out. Changes nothing. Raises `UpstreamError`s and `StoreError`s."""
         current = mailbox.snapshot
-        found = Look(mailbox, state, known=len(mailbox))
+        found = Look(mailbox, state, known=mailbox.messages)
         if current is None or current.uidvalidity != state.uidvalidity:
             found.renumbered = True
             if current is not None:

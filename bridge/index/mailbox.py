@@ -71,7 +71,9 @@ class IndexedMailbox:
         """How many messages have no content identity so far."""
         return sum(part.unidentified for part in self.parts[:1])
 
-    def __len__(self) -> int:
+    @property
+    def messages(self) -> int:
+        """How many messages are listed, with those that linger while a loss is not believed."""
         return sum(len(part) for part in self.parts)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from bridge.index import DeviceMaildrops, IndexedAccount
+from bridge.index import DeviceMaildrops, IndexedAccount, IndexedMailbox
 from bridge.model.failures import NotListedYet
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 from bridge.net import Listener
@@ -92,18 +92,15 @@ class Overview:
 
 
 def _mailboxes(index: IndexedAccount) -> list[dict[str, Any]]:
-    found = []
-    for selector in index.selectors:
-        mailbox = index.mailbox_for(selector)
-        snapshot = mailbox.snapshot if mailbox else None
-        found.append(
-            {
-                "name": mailbox.key.mailbox if mailbox else selector,
-                "listed": snapshot is not None,
-                "messages": len(snapshot) if snapshot else 0,
-                "unmeasured": snapshot.unmeasured if snapshot else 0,
-                "unidentified": snapshot.unidentified if snapshot else 0,
-                "progress": mailbox.progress if mailbox else "",
-            }
-        )
-    return found
+    return [_mailbox(selector, index.mailbox_for(selector)) for selector in index.selectors]
+
+
+def _mailbox(selector: str, mailbox: IndexedMailbox | None) -> dict[str, Any]:
+    return {
+        "name": mailbox.key.mailbox if mailbox else selector,
+        "listed": mailbox is not None and mailbox.snapshot is not None,
+        "messages": mailbox.messages if mailbox else 0,
+        "unmeasured": mailbox.unmeasured if mailbox else 0,
+        "unidentified": mailbox.unidentified if mailbox else 0,
+        "progress": mailbox.progress if mailbox else "",
+    }

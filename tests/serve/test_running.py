@@ -44,6 +44,14 @@ async def test_a_device_that_is_inside_is_not_reset_under_its_feet(tmp_path: Pat
         assert (await at.ask("device_reset", device="fax"))["device"] == "fax"
 
 
+async def test_an_empty_mailbox_is_a_listed_one(tmp_path: Path) -> None:
+    async with house(tmp_path, inbox(0)) as at:
+        [account] = (await at.ask("status"))["accounts"]
+        [mailbox] = account["mailboxes"]
+        assert (mailbox["listed"], mailbox["messages"]) == (True, 0)
+        assert await at.session("fax", count) == 0
+
+
 TRASHED = """
 INSERT INTO intents(device, entry, mailbox, uidvalidity, uid, action, size, due, state, session, made_at, target,
   target_uidvalidity, target_uid)
