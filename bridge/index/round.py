@@ -141,15 +141,20 @@ class Round:
     # --- losses
 
     async def _believed(self, look: Look, old: Iterable[OldPlace], taken: Collection[EntrySeq]) -> bool:
-        """Tell whether what is missing is really gone. A loss of many messages at once is a mishap until it lasts."""
+        """Tell whether what is missing is really gone. A loss of many messages at once is a mishap until it lasts, also
+        what is left of it while they come back. What devices had done away with is no loss.
+        """
         key = look.mailbox.key
-        gone = [place for place in old if place.key == key and place.seq not in taken]
+        gone = [place for place in old if place.key == key and place.seq not in taken and not place.removed]
         lost = sum(1 for place in gone if place.uid not in look.reused)
         before = self._memory.suspicions.get(key)
-        if not suspicious(lost, look.known):
+        if not (suspicious(lost, look.known) if before is None else lost):
             if before is not None:
                 await self._relieve(key, "mailbox.restored", lost)
             return True
+        if before is not None and suspicious(lost - before.missing, look.known):
+            # Another loss on top of it: nobody has said anything of that, and it has not lasted.
+            before = None
         if before is not None and (before.accepted or self._now() >= before.since + BELIEVED_AFTER):
             await self._relieve(key, "mailbox.loss_believed", lost)
             return True
@@ -250,10 +255,10 @@ def _end_places(
     taken: Collection[EntrySeq],
     doubted: Collection[MailboxKey],
 ) -> None:
-    """Note which places end: those that an heir came of, those whose UID was reused, and losses that are believed."""
+    """Note which places end: those that an heir came of or a device emptied, reused UIDs, and what is believed lost."""
     reused = {look.mailbox.key: look.reused for look in looks}
     for place in old:
-        certain = place.seq in taken or place.uid in reused[place.key]
+        certain = place.seq in taken or place.uid in reused[place.key] or place.removed
         if certain or place.key not in doubted:
             shares[place.key].ended.add((place.uidvalidity, place.uid))
     for place in kindred:

@@ -139,7 +139,8 @@ class AccountChange:
 class OldPlace(NamedTuple):
     """A place that lost its message, or is about to, with what may tell where the message went.
 
-    `live` is False for one that vanished in an earlier round. Identities as in `StoredMessage`.
+    `live` is False for one that vanished in an earlier round. `removed` tells that a device's deletion was to take the
+    message away from here by now. Identities as in `StoredMessage`.
     """
 
     seq: EntrySeq
@@ -151,6 +152,7 @@ class OldPlace(NamedTuple):
     provider: str
     content: str
     live: bool = True
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

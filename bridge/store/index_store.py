@@ -112,8 +112,8 @@ class IndexStore(Ledger):
         """Give what lies at these places of an account, sorted by mailbox, UIDVALIDITY and UID. A place where nothing
         lies any more is left out.
         """
-        asked = tuple(places)
-        return await self._write(lambda db: old_places.load_old_places(db, account, asked))
+        asked, now = tuple(places), self._now()
+        return await self._write(lambda db: old_places.load_old_places(db, account, asked, now))
 
     async def load_kindred(self, account: AccountId, identities: Sequence[str], since: float) -> list[OldPlace]:
         """Give an account's places of messages with one of these identities, provider's or content's: live ones, then

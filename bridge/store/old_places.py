@@ -11,6 +11,12 @@ from bridge.model.places import Location, MailboxKey, MailboxPart, OldPlace, Sto
 from bridge.store.rows import MESSAGE
 
 _OLD = "l.entry, m.name, l.uidvalidity, l.uid, l.size, l.date, l.provider_identity, l.content_identity"
+# What waits and is due may be done already, and only not be written down.
+_REMOVED = (
+    "EXISTS (SELECT 1 FROM intents i WHERE i.entry = l.entry AND i.mailbox = l.mailbox"
+    " AND i.uidvalidity = l.uidvalidity AND i.uid = l.uid AND i.action IN ('archive', 'trash', 'expunge')"
+    " AND (i.state IN ('done', 'returning') OR i.state = 'waiting' AND i.due <= ?))"
+)
 
 
 def load_parts(db: sqlite3.Connection, key: MailboxKey) -> list[MailboxPart]:
@@ -46,17 +52,19 @@ def _part(db: sqlite3.Connection, mailbox: int, uidvalidity: int) -> list[Stored
     return sorted(map(StoredMessage._make, rows))
 
 
-def load_old_places(db: sqlite3.Connection, account: AccountId, places: Sequence[Location]) -> list[OldPlace]:
+def load_old_places(
+    db: sqlite3.Connection, account: AccountId, places: Sequence[Location], now: float
+) -> list[OldPlace]:
     """Give what lies at these places, mailbox by mailbox."""
     found: list[OldPlace] = []
     for (key, uidvalidity), uids in groupby(sorted(places), key=lambda place: place[:2]):
         rows = db.execute(
-            f"SELECT {_OLD} FROM json_each(?) AS asked CROSS JOIN mailboxes AS m"  # noqa: S608 - ours
+            f"SELECT {_OLD}, {_REMOVED} FROM json_each(?) AS asked CROSS JOIN mailboxes AS m"  # noqa: S608 - ours
             " ON m.account = (SELECT id FROM accounts WHERE name = ?) AND m.name = ? JOIN locations AS l"
             " ON l.mailbox = m.id AND l.uidvalidity = ? AND l.uid = asked.value AND l.gone_at IS NULL",
-            (json.dumps([place.uid for place in uids]), account, key.mailbox, uidvalidity),
+            (now, json.dumps([place.uid for place in uids]), account, key.mailbox, uidvalidity),
         )
-        found += [_old(account, row, live=True) for row in rows]
+        found += [_old(account, row, live=True, removed=bool(removed)) for *row, removed in rows]
     return found
 
 
@@ -88,8 +96,7 @@ _KINDRED = (
 )
 
 
-def _old(account: AccountId, row: Sequence[Any], *, live: bool) -> OldPlace:
-    seq, mailbox, uidvalidity, uid, *rest = row
+def _old(account: AccountId, row: Sequence[Any], *, live: bool, removed: bool = False) -> OldPlace:
+    seq, mailbox, uidvalidity, uid, *told = row
     key = MailboxKey(account, MailboxName(mailbox))
-    size, date, provider, content = rest
-    return OldPlace(EntrySeq(seq), key, UidValidity(uidvalidity), Uid(uid), size, date, provider, content, live)
+    return OldPlace._make((EntrySeq(seq), key, UidValidity(uidvalidity), Uid(uid), *told, live, removed))

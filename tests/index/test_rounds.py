@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from bridge.model.failures import NotListedYet
 from bridge.model.names import AccountId
+from bridge.telemetry import counters
 from tests.index.support import device, living
 from tests.index.upstream import FakeUpstream, Letter
 
@@ -285,3 +286,72 @@ async def test_verification_is_spared_where_the_server_counts_changes(
         await house.settle()
         await house.log_in("fax")
     assert mail.listed == listed
+
+
+async def test_a_restore_that_takes_its_time_is_not_noticed(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock
+) -> None:
+    mail.deliver(*(f"letter {n}" for n in range(50)))
+    async with living(tmp_path, {"mail": mail}, FAX) as house:
+        await house.settle()
+        before = (await house.log_in("fax")).uidls
+        saved = list(mail.box().letters.values())
+        mail.expunge(*range(1, 51))
+        await house.settle()
+        for letter in saved:
+            mail.add(letter)
+            await house.settle(50)
+            assert (await house.log_in("fax")).uidls == before
+        assert not house.accounts[AccountId("mail")].memory.suspicions
+
+
+async def test_another_loss_is_doubted_anew(tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock) -> None:
+    mail.deliver(*(f"letter {n}" for n in range(100)))
+    async with living(tmp_path, {"mail": mail}, FAX) as house:
+        await house.settle()
+        await house.log_in("fax")
+        mail.expunge(*range(1, 31))
+        await house.settle(3000)
+        mail.expunge(*range(31, 101))
+        await house.settle(3000)
+        assert len((await house.log_in("fax")).uidls) == 100
+        await house.settle(1000)
+        assert (await house.log_in("fax")).uidls == []
+
+
+async def test_what_devices_did_away_with_is_no_loss(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock
+) -> None:
+    mail.deliver(*(f"letter {n}" for n in range(60)))
+    mail.deliver("other")
+    mail.box("Trash")
+    fax, till = replace(FAX, on_delete="trash"), device("till", "mail/INBOX", on_delete="expunge")
+    doubted = counters()["losses_doubted"]
+    async with living(tmp_path, {"mail": mail}, fax, till) as house:
+        house.undo_window = 0
+        await house.settle()
+        await (await house.log_in("fax")).quit(*range(1, 31))
+        await (await house.log_in("till")).quit(*range(31, 62))
+        await house.settle()
+        assert (await house.log_in("fax")).uidls == []
+        assert not mail.box().letters
+        assert counters()["losses_doubted"] == doubted
+
+
+async def test_a_copy_takes_over_from_its_original_when_status_saw_it_go(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock
+) -> None:
+    mail.deliver(*(f"letter {n}" for n in range(5)))
+    fax = replace(FAX, deduplicate="account")
+    async with living(tmp_path, {"mail": mail}, fax) as house:
+        await house.settle()
+        before = (await house.log_in("fax")).uidls
+        mail.copy(3, "INBOX", "Sorted")
+        await house.settle()
+        assert (await house.log_in("fax")).uidls == before
+        mail.expunge(3)
+        await house.settle()
+        house.maildrops.preview(fax)
+        after = await house.log_in("fax")
+        assert after.uidls == before
+        assert after.places[2].key.mailbox == "Sorted"
