@@ -90,7 +90,7 @@ class _Decision:
         examined = self._record.examined
         if examined.settled and self._ground.grown_from(examined):
             return []
-        return heirs(self._record, self._ground, self._hidden)
+        return heirs(self._record, self._ground)
 
     def _first_contact(self, found: list[Candidate]) -> list[Candidate]:
         """`start` is about mailboxes that the device was never shown."""

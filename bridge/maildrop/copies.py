@@ -23,8 +23,8 @@ somebody who sends one message again and again can keep the bridge busy."""
 NOTHING = bytes(OCTETS)
 
 
-def heirs(record: DeviceRecord, ground: Ground, leaving: Iterable[EntrySeq]) -> list[Succession]:
-    """Give which copies take the places of originals that are in no source any more, and are not `leaving` anyway.
+def heirs(record: DeviceRecord, ground: Ground) -> list[Succession]:
+    """Give which copies take the places of originals that are in no source any more.
 
     Of several copies the one that stands first inherits. The unique-id is empty where only the store knows it.
     """
@@ -32,7 +32,6 @@ def heirs(record: DeviceRecord, ground: Ground, leaving: Iterable[EntrySeq]) -> 
     gone = originals.difference(*(part.seqs for part in ground.parts))
     # What is decided, and neither hidden nor a copy itself, has a position.
     gone = {seq for seq in gone if seq in record.decided and seq not in record.hidden and seq not in record.copies}
-    gone.difference_update(leaving)
     standing: dict[int, tuple[tuple[int, int], int]] = {}
     for copy, original in record.copies.pairs() if gone else ():
         if original in gone and copy not in record.hidden and (where := ground.locate(copy)) is not None:

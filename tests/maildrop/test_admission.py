@@ -129,6 +129,14 @@ def test_what_lingers_of_an_older_uidvalidity_is_shown() -> None:
     assert announced(fax.login(source(now, before))) == [9, 1]
 
 
+def test_what_lingered_may_go() -> None:
+    fax = life()
+    now, before = mailbox([message(9)]), mailbox([message(1)], uidvalidity=3)
+    fax.login(source(now, before))
+    assert fax.login(source(now)).empty
+    assert announced(fax.login(source(now.with_appended([message(10)])))) == [10]
+
+
 # --- start
 
 START = [
@@ -265,6 +273,13 @@ def test_a_source_whose_search_was_not_answered_is_not_shown_yet() -> None:
     assert (announced(admission), admission.hide, admission.shown) == ([1], ((2, "start"),), (INBOX,))
 
 
+def test_start_is_not_for_what_was_not_searched_yet() -> None:
+    fax = life(search="UNSEEN", start=Span("now"))
+    inbox = mailbox([message(1)])
+    assert fax.login(searched(inbox, 0)).empty
+    assert fax.login(searched(inbox, 1, 1)).hide == ((1, "start"),)
+
+
 def test_start_counts_what_the_search_found() -> None:
     fax = life(search="UNSEEN", start=Span("newest", 1))
     inbox = mailbox([message(1, date=1), message(2, date=2)])
@@ -385,6 +400,14 @@ def test_a_copy_may_be_found_where_its_original_was_not() -> None:
     assert (announced(admission), admission.hide, admission.duplicates) == ([2], ((1, "search"),), ())
 
 
+def test_two_copies_that_come_together_are_one_message() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    inbox, junk = mailbox([message(9)]), mailbox([], JUNK)
+    fax.login(inbox, junk)
+    admission = fax.login(inbox.with_appended([same(10)]), junk.with_appended([same(11, key=JUNK)]))
+    assert (announced(admission), admission.duplicates) == ([10], ((11, 10),))
+
+
 def test_many_copies_at_once() -> None:
     fax = life(*BOTH, deduplicate="account")
     inbox, junk = mailbox([same(seq, f"{seq}") for seq in range(1, 101)]), mailbox([], JUNK)
@@ -410,13 +433,12 @@ def test_the_search_for_copies_ends() -> None:
     compare a message with all of them, it is shown.
     """
     fax = life(INBOX, JUNK, OFFICE, deduplicate="all")
-    many = [same(seq, provider=f"gmail:{seq}") for seq in range(1, 1001)]
-    copies = mailbox([same(seq, key=OFFICE) for seq in range(1001, 2001)], OFFICE)
-    junk = mailbox([], JUNK)
-    fax.login(mailbox(many), junk, copies)
-    assert announced(
-        fax.login(mailbox(many), junk.with_appended([same(3000, key=JUNK, provider="gmail:x")]), copies)
-    ) == [3000]
+    many = mailbox([same(seq, provider=f"gmail:{seq}") for seq in range(1, 1001)])
+    junk, office = mailbox([], JUNK), mailbox([same(seq, key=OFFICE) for seq in range(1001, 2002)], OFFICE)
+    assert fax.login(many, junk, office).duplicates == tuple((seq + 1000, seq) for seq in range(1, 1001))
+    # The last one in the office, which has no copy yet, is too far away.
+    later = junk.with_appended([same(3000, key=JUNK, provider="gmail:x")])
+    assert announced(fax.login(many, later, office)) == [3000]
 
 
 def test_a_copy_takes_the_place_of_its_original() -> None:
@@ -456,6 +478,13 @@ def test_what_takes_over_is_no_copy_any_more_when_another_comes() -> None:
     fax.login(mailbox([HEAD]), junk, office)
     admission = fax.login(mailbox([]), junk, office.with_appended([same(5, key=OFFICE)]))
     assert (admission.succeed, admission.duplicates) == (((1, 2, HEAD.uidl),), ((5, 2),))
+
+
+def test_a_copy_that_is_hidden_itself_takes_nothing_over() -> None:
+    fax = life(*BOTH, deduplicate="account")
+    stored = {"decided": [1, 2], "hidden": [2], "duplicates": {EntrySeq(2): EntrySeq(1)}, "next_position": 1}
+    fax.record = DeviceRecord(StoredDevice(FAX, shown=frozenset(BOTH), **stored))  # type: ignore[arg-type]
+    assert fax.login(mailbox([]), mailbox([COPY], JUNK)).empty
 
 
 def test_what_was_hidden_has_no_heir() -> None:

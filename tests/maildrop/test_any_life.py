@@ -213,6 +213,7 @@ class AnyLife(RuleBasedStateMachine):
                 assert unsearched or (world.settings.deduplicate != "off" and row.content == "") or key in unseen
             elif (head := world.kept.duplicates.get(seq)) is not None and seq not in world.kept.hides:
                 assert head in world.kept.hides or head in world.here()
+                assert head in world.kept.hides or head in world.kept.positions
 
     def _the_window_holds(self) -> None:
         world, window = self.world, self.world.settings.window

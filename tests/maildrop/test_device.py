@@ -111,6 +111,14 @@ def test_a_session_knows_what_is_new_in_it() -> None:
     assert not DeviceRecord(stored(1)).first_session(first)
 
 
+def test_a_record_made_anew_in_a_session_goes_on() -> None:
+    record = DeviceRecord(StoredDevice(FAX))
+    record.take_admission(admission(record, "first", announce=(Announcement(EntrySeq(9), 7),), shown=(INBOX,)))
+    again = DeviceRecord(stored(9), former=record)
+    assert (again.first_session(SessionId("first")), again.new_in(SessionId("first"))) == (True, 1)
+    assert (again.first_session(SessionId("other")), again.new_in(SessionId("other"))) == (False, 0)
+
+
 @pytest.mark.parametrize("hidden", [(3,), (1, 4), (1, 2, 3, 4)])
 def test_what_is_hidden_is_in_the_list_no_more(hidden: tuple[int, ...]) -> None:
     """Deleted, hidden after it was fetched, or out of the window: the order of the rest stays."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.maildrop import DeviceRecord, MailboxSnapshot, Maildrop, SourceEdit, SourceView, build
+from bridge.maildrop import DeviceRecord, MailboxSnapshot, Maildrop, SourceEdit, SourceView, build, decide
 from bridge.maildrop.edits import LONGEST, header_text
 from bridge.model.devices import Admission, Announced, Announcement, StoredDevice
 from bridge.model.names import EntrySeq, MsgNum, SessionId, Uid, Uidl
@@ -140,6 +140,23 @@ def test_a_device_may_know_messages_by_other_names() -> None:
     announce(record, 6)
     second = viewed(record, INBOX_OF_THREE.with_appended([message(6)]), JUNK_OF_TWO, previous=first)
     assert second.uidls[:] == [*first.uidls[:], "six"]
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_copy_that_took_over_is_there_at_once(counts: bool) -> None:
+    """Also when the maildrop was built without either in between, as after a commit that failed."""
+    settings = device(INBOX, JUNK, deduplicate="account", counts=counts)
+    record = DeviceRecord(StoredDevice(FAX), counts)
+    row, copy = message(1), message(2, key=JUNK, content=message(1).content)
+    inbox, junk = mailbox([row]), mailbox([copy], JUNK)
+    record.take_admission(decide(settings, record, [source(inbox), source(junk)], SessionId("s"), 0))
+    admission = decide(settings, record, [source(mailbox([])), source(junk)], SessionId("t"), 0)
+    between = viewed(record, mailbox([]), junk, settings=settings)
+    record.take_admission(admission)
+    maildrop = viewed(record, mailbox([]), junk, settings=settings, previous=between)
+    assert (list(maildrop.seqs), maildrop.uidls[:], maildrop.stub(NUM)) == ([2], [row.uidl], False)
+    if counts:
+        assert record.uidls.hex() == copy.uidl
 
 
 # --- what a session knows of earlier ones
