@@ -62,6 +62,9 @@ class AccountSettings:
     mailboxes: tuple[str, ...] = ("INBOX",)
     max_connections: int = 3
     poll_interval: float = 60
+    spool: Literal["off", "ahead"] = "off"
+    spool_max: int = 2 * 10**9
+    spool_age: float = 30 * 86400
     archive: str = "\\Archive"
     allow_plain_expunge: bool = False
     quirks: frozenset[str] = frozenset()

@@ -68,6 +68,10 @@ _LAST_SESSION = """
 SELECT session, peer, started, ended, retr, top, dele, octets, reason
 FROM sessions WHERE device = ? ORDER BY ended DESC, id DESC LIMIT 1"""
 
+_SPOOLED = """
+SELECT a.name AS account, count(*) AS messages, sum(s.octets) AS octets
+FROM spool s JOIN accounts a ON a.id = s.account GROUP BY a.id"""
+
 _SELECTORS = """
 SELECT a.name AS account, s.selector, m.name AS mailbox
 FROM selectors s JOIN accounts a ON a.id = s.account JOIN mailboxes m ON m.id = s.mailbox ORDER BY a.name, s.selector"""
@@ -88,13 +92,13 @@ def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = 
 
     `schema` is the database's version and `octets` its length; `restored` tells of a backup that was put back and not
     resumed; `unmeasured`, in messages, is 0 when every size that devices see was counted; `accounts` have their
-    `mailboxes`, which of these each of the `selectors` names, and the `suspicions`; `totals` sums up. `devices` have
-    what they are shown (`announced`), what is `hidden` and by which rules (`hidden_by`), `receipts` (what was sent
-    whole), how many of these a QUIT `acknowledged`, intents by what they wait for (`pending_intents` for their time,
-    `held`, `voting`, `returning`), the mailboxes they were `shown`, and a `last_session`, None before the first. What
-    other `devices` have voted on and wait for this one with, it `holds_back`; what it has voted on itself is
-    `held_back` by others. Only the `electorate` has a say in that, None for all that the database knows. Times are Unix
-    seconds.
+    `mailboxes`, which of these each of the `selectors` names, the `suspicions`, and what is `spooled`; `totals` sums
+    up. `devices` have what they are shown (`announced`), what is `hidden` and by which rules (`hidden_by`), `receipts`
+    (what was sent whole), how many of these a QUIT `acknowledged`, intents by what they wait for (`pending_intents` for
+    their time, `held`, `voting`, `returning`), the mailboxes they were `shown`, and a `last_session`, None before the
+    first. What other `devices` have voted on and wait for this one with, it `holds_back`; what it has voted on itself
+    is `held_back` by others. Only the `electorate` has a say in that, None for all that the database knows. Times are
+    Unix seconds.
     """
     db = Database(connection, execute_plugins=False)
     with db.atomic():
@@ -104,6 +108,7 @@ def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = 
         asked = [None if electorate is None else json.dumps(list(electorate))]
         votes, shown, hidden = list(db.query(_VOTES, asked)), list(db.query(_SHOWN)), list(db.query(_HIDDEN))
         selectors, suspicions = list(db.query(_SELECTORS)), list(db.query(_SUSPICIONS))
+        spooled = list(db.query(_SPOOLED))
         restored = any(row["restored"] for row in db.query(_RESTORED))
         file, totals = next(iter(db.query(_FILE))), next(iter(db.query(_TOTALS)))
     totals |= {key: _sum(mailboxes, key) for key in ("messages", "unmeasured")}
@@ -119,6 +124,7 @@ def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = 
                 "mailboxes": _mailboxes(mailboxes, name),
                 "selectors": {row["selector"]: row["mailbox"] for row in selectors if row["account"] == name},
                 "suspicions": _of("account", name, suspicions),
+                "spooled": next(iter(_of("account", name, spooled)), {"messages": 0, "octets": 0}),
             }
             for name in names
         ],

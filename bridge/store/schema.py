@@ -9,7 +9,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("popbridge")
 
-VERSION = 2
+VERSION = 3
 """The schema this version writes, kept in `PRAGMA user_version`: raised with every migration."""
 
 _PLACES = (
@@ -167,3 +167,21 @@ def one_maildrop_of_many_mailboxes(db: Database) -> None:
     for statement in _PER_DEVICE + _PER_ACCOUNT + _BEGUN_BEFORE + _SHOWN_BEFORE:
         db.execute(statement)
     db.execute("PRAGMA user_version = 2")
+
+
+_SPOOL = (
+    # Which file has an entry's octets: `digest`, their SHA-256, is its name. Several entries may have one file.
+    """CREATE TABLE spool (
+      entry INTEGER PRIMARY KEY REFERENCES entries(seq), account INTEGER NOT NULL REFERENCES accounts(id),
+      digest BLOB NOT NULL, octets INTEGER NOT NULL, stored_at REAL NOT NULL)""",
+    "CREATE INDEX spool_by_digest ON spool(digest)",
+    "CREATE INDEX spool_by_age ON spool(account, stored_at)",
+)
+
+
+@migrations()
+def messages_on_disk(db: Database) -> None:
+    """Which messages are spooled."""
+    for statement in _SPOOL:
+        db.execute(statement)
+    db.execute("PRAGMA user_version = 3")

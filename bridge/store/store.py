@@ -1,7 +1,7 @@
 """The store: everything popbridge remembers, as methods that return after COMMIT."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from bridge.store.device_store import DeviceStore
 from bridge.store.index_store import IndexStore
 from bridge.store.overview import overview
 from bridge.store.rows import account_row, device_row
+from bridge.store.spool import SPOOL, Spool
+from bridge.store.writer import Runner, Writer
 
 
 class Store(IndexStore, DeviceStore, AdminStore):
@@ -21,6 +23,19 @@ class Store(IndexStore, DeviceStore, AdminStore):
     Each method waits for a COMMIT, which many callers share, and raises `StoreUnavailable` when nothing was written.
     Cancelled while it waits, the outcome is unknown.
     """
+
+    def __init__(
+        self,
+        writer: Writer,
+        reader: sqlite3.Connection,
+        database: Path,
+        runner: Runner,
+        now: Callable[[], float],
+        *,
+        restored: bool = False,
+    ) -> None:
+        super().__init__(writer, reader, database, runner, now, restored=restored)
+        self.spool = Spool(self._write, self._read, database.with_name(SPOOL), runner, now)
 
     async def register(self, accounts: Iterable[AccountId], devices: Iterable[DeviceId]) -> None:
         """Make rows for the configuration's accounts and devices; those that are there stay as they are."""

@@ -36,6 +36,10 @@ HELP: Mapping[str, str] = {
     "upstream_losses": "connections to upstreams that ended by themselves",
     "upstream_logins_failed": "sign-ins that an upstream refused",
     "upstream_octets": "octets received from upstreams",
+    "spool_stored": "messages kept on disk",
+    "spool_dropped": "messages dropped from the disk: old, gone upstream, too many, or damaged",
+    "spool_hits": "messages read from the disk instead of their upstream",
+    "spool_octets": "octets of these",
     "upstream_resumed": "messages gone on with on a new connection after the old one was lost",
 }
 """Every counter there is. Another name is a programming error."""

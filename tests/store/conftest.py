@@ -1,5 +1,6 @@
-"""A disk that can really be full: a small file system of its own, where the tests may mount one."""
+"""What is logged, and a disk that can really be full: a small file system of its own, where the tests may mount one."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bridge.telemetry import configure
 
 OCTETS = 1024 * 1024
 
@@ -24,3 +27,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"DISK FULL IS NOT TESTED HERE: a small file system cannot be mounted: {done.stderr.strip()}")
     yield disk
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Give what is logged."""
+    out = io.StringIO()
+    configure("console", "info", out)
+    yield out
+    configure()

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from bridge.model.failures import StoreUnavailable
 from bridge.model.names import EntrySeq
 from bridge.model.places import ListingChange
-from bridge.store import Store, open_store
+from bridge.store import Store, inline, open_store
 from bridge.store.opening import DATABASE
+from tests.store.spooling import held, keep, letter, read, spooling
 from tests.store.support import FAX, INBOX, ONE, files, fill, listed, mode, namer, plan, spare, trash, uids
 
 
@@ -53,6 +55,19 @@ async def test_a_copy_has_all_that_was_written_and_holds_its_intents(store: Stor
         # Ids go on where they were: none is given to two messages, however often the copy is put back.
         [new] = await copy.apply_listing(ListingChange(INBOX, ONE, listed(4)), namer())
         assert new.seq == 4
+
+
+async def test_a_copy_without_the_spools_files_says_nothing_is_spooled(target: Path, autojump_clock: MockClock) -> None:
+    async with spooling(target.parent / "state", runner=inline) as store:
+        await keep(store.spool, 1, 2)
+        await store.backup(target)
+    async with spooling(put_in_place(target), runner=inline) as copy:
+        assert await read(copy.spool, 1) is None
+        with trio.move_on_after(60):
+            await copy.spool.run()
+        assert (held(copy.spool), copy.spool.problem) == ([], "")
+        await keep(copy.spool, 1)
+        assert await read(copy.spool, 1) == letter(1)
 
 
 async def test_what_is_copied_goes_on_as_before(store: Store, target: Path) -> None:

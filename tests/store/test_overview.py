@@ -14,6 +14,7 @@ from bridge.model.places import ListingChange
 from bridge.store import Store, open_store, read_offline
 from bridge.store.opening import DATABASE
 from bridge.store.schema import VERSION
+from tests.store.spooling import account, keep
 from tests.store.support import DEN, FAMILY, FAX, JUNK, ONE, fill, listed, namer, place, plan, session, trash
 
 
@@ -27,6 +28,8 @@ async def lived(store: Store) -> None:
     promise = replace(plan(FAX, 9.0, [EntrySeq(1)], [EntrySeq(1), EntrySeq(2)]), intents=(trash(EntrySeq(1), 1, 99.0),))
     await store.commit_update(promise)
     await store.record_session(session(FAX, 9.0))
+    await store.spool.apply([account()])
+    await keep(store.spool, 1, 2)
 
 
 def expected() -> dict[str, Any]:
@@ -78,8 +81,20 @@ def expected() -> dict[str, Any]:
             "pending_intents": 1,
         },
         "accounts": [
-            {"name": "family", "mailboxes": [inbox, junk], "selectors": {"\\Junk": "Jünk"}, "suspicions": []},
-            {"name": "work", "mailboxes": [], "selectors": {}, "suspicions": []},
+            {
+                "name": "family",
+                "mailboxes": [inbox, junk],
+                "selectors": {"\\Junk": "Jünk"},
+                "suspicions": [],
+                "spooled": {"messages": 2, "octets": 2000},
+            },
+            {
+                "name": "work",
+                "mailboxes": [],
+                "selectors": {},
+                "suspicions": [],
+                "spooled": {"messages": 0, "octets": 0},
+            },
         ],
         "devices": [{"name": "den", **den}, {"name": "fax", **fax}],
     }
