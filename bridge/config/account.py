@@ -1,7 +1,7 @@
 """`[account.NAME]`: an IMAP account that devices read."""
 
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -64,11 +64,15 @@ class Account(Table):
     poll_interval: Annotated[float, seconds(1)] = entry(
         60, "how often a mailbox that the server does not push is looked at"
     )
-    spool: Annotated[str, one_of("off", "ahead"), NotBuilt(only=("off",))] = entry(
-        "off", "keeping messages on disk ahead of time"
+    spool: Annotated[Literal["off", "ahead"], one_of("off", "ahead")] = entry(
+        "off", "`ahead` keeps messages on disk as they arrive, so that each is fetched once for all devices"
     )
-    spool_max: Annotated[Size, NotBuilt()] = entry(0, "how much of the disk they may take")
-    spool_age: Annotated[float, seconds(0), NotBuilt()] = entry(0, "how long they are kept")
+    spool_max: Size = entry(
+        2 * 10**9, "how much of the disk they may take; the oldest go first", shown='`"2GB"`', sample="2GB"
+    )
+    spool_age: Annotated[float, seconds(3600)] = entry(
+        30 * 86400, "how long each is kept", shown='`"30d"`', sample="30d"
+    )
     archive: Mailbox = entry("\\Archive", 'where `on_delete = "archive"` moves messages')
     allow_plain_expunge: Switch = entry(
         False, "lets a server without UIDPLUS and MOVE expunge all that anybody marked in the mailbox"
@@ -141,6 +145,9 @@ def _settings(name: str, account: Account, raw: dict[str, object], path: KeyPath
         mailboxes=tuple(dict.fromkeys(account.mailboxes)),
         max_connections=account.max_connections,
         poll_interval=account.poll_interval,
+        spool=account.spool,
+        spool_max=account.spool_max,
+        spool_age=account.spool_age,
         archive=account.archive,
         allow_plain_expunge=account.allow_plain_expunge,
         quirks=frozenset(account.quirks),

@@ -4,5 +4,6 @@ from bridge.index.account import IndexedAccount, StoredState
 from bridge.index.intents import IntentRunner
 from bridge.index.mailbox import IndexedMailbox
 from bridge.index.maildrops import DeviceMaildrops
+from bridge.index.spooled import Reading
 
-__all__ = ["DeviceMaildrops", "IndexedAccount", "IndexedMailbox", "IntentRunner", "StoredState"]
+__all__ = ["DeviceMaildrops", "IndexedAccount", "IndexedMailbox", "IntentRunner", "Reading", "StoredState"]

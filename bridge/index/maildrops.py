@@ -3,7 +3,6 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
 
 import trio
 
@@ -11,7 +10,8 @@ from bridge.adapt import STUB_OCTETS, extra
 from bridge.index.account import IndexedAccount
 from bridge.index.intents import IntentRunner
 from bridge.index.mailbox import IndexedMailbox
-from bridge.index.ports import StorePort
+from bridge.index.ports import Content, StorePort
+from bridge.index.spooled import Reading
 from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide
 from bridge.model.failures import NotListedYet, StoreError
 from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
@@ -29,16 +29,6 @@ COUNTS = "counts"
 """The quirk of a device that remembers only how many messages it had."""
 
 
-class Content(Protocol):
-    """One message's octets."""
-
-    async def receive(self) -> bytes: ...
-
-
-Open = Callable[[EntrySeq, Location, int], AbstractAsyncContextManager[Content]]
-"""Opens an entry's message at a place; the number is the octets that it is thought to have."""
-
-
 class DeviceMaildrops:
     """The session's port onto index and store. `now` gives Unix seconds."""
 
@@ -47,7 +37,7 @@ class DeviceMaildrops:
         accounts: Mapping[AccountId, IndexedAccount],
         store: StorePort,
         intents: IntentRunner,
-        read: Open,
+        read: Reading,
         refresh_wait: float,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -259,7 +249,15 @@ class DeviceMaildrops:
 
     def read(self, entry: EntrySeq, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
         """Open one message."""
-        return self._read(entry, location, size)
+        return self._read.open(entry, location, size)
+
+    def spooled(self, entry: EntrySeq, location: Location) -> bool:
+        """Tell whether a message is spooled, so that reading it asks for nothing upstream."""
+        return self._read.spooled(entry, location)
+
+    def fetched(self, entry: EntrySeq, location: Location, text: Sequence[bytes]) -> None:
+        """Take a whole message that came without `read`, as the upstream has it, and keep it where that is wanted."""
+        self._read.fetched(entry, location, text)
 
     def measured(self, location: Location, found: MeasuredMessage) -> None:
         """Publish what was counted while it was sent, and write it down soon."""

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bridge.model.devices import Admission, StoredDevice
-from bridge.model.names import AccountId, DeviceId, MailboxName, Uid, Uidl, UidValidity
+from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, Uidl, UidValidity
 from bridge.model.places import (
     AccountChange,
     ListedMessage,
@@ -76,6 +76,12 @@ class Settled(Protocol):
     def moved(self) -> MovedTo | None: ...
 
 
+class Content(Protocol):
+    """One message's octets, in order, `b""` at the end."""
+
+    async def receive(self) -> bytes: ...
+
+
 class AccountPort(Protocol):
     """One account's connections."""
 
@@ -97,6 +103,10 @@ class AccountPort(Protocol):
         sink: Callable[[Uid, MeasuredMessage], None],
     ) -> None:
         """Count messages' octets after line-end repair, at low priority."""
+        ...
+
+    def read_later(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+        """Open one message, at low priority; `size` is a hint in octets."""
         ...
 
     async def carry_out(self, intent: Intent, copied: Callable[[MovedTo], Awaitable[None]]) -> Settled:
@@ -138,3 +148,46 @@ class StorePort(Protocol):
     async def note_copied(self, intent: int, moved: MovedTo) -> None: ...
     async def brought_back(self, intent: int) -> None: ...
     async def lapse_held(self, before: float) -> int: ...
+
+
+class Draft(Protocol):
+    """A message that is being written to the spool."""
+
+    async def write(self, data: bytes) -> None: ...
+    async def keep(self) -> None: ...
+
+
+class Fill(Protocol):
+    """A message that is kept while it is sent to a device. Waits for nothing."""
+
+    def feed(self, data: bytes) -> None: ...
+    def finish(self) -> None: ...
+    def give_up(self) -> None: ...
+
+
+class SpoolPort(Protocol):
+    """Messages on disk, by account and entry. Raises nothing because of the disk; what cannot be kept is not kept."""
+
+    def holds(self, account: AccountId, entry: EntrySeq) -> bool:
+        """Tell whether a message is there. Asks neither database nor disk, nor does anything else here but `read`."""
+        ...
+
+    def missing(self, account: AccountId, entries: Iterable[int]) -> set[int]:
+        """Give those that are not there; none where the account spools nothing."""
+        ...
+
+    def wants(self, account: AccountId, entry: EntrySeq, octets: int) -> bool:
+        """Tell whether a message of so many octets would be kept just now."""
+        ...
+
+    def read(self, account: AccountId, entry: EntrySeq) -> AbstractAsyncContextManager[Content | None]:
+        """Open a message; None where it is not there. `receive` raises `MessageChanged` where its file is damaged."""
+        ...
+
+    def draft(self, account: AccountId, entry: EntrySeq) -> AbstractAsyncContextManager[Draft]:
+        """Write a message; what is not kept when the block ends is given up."""
+        ...
+
+    def fill(self, account: AccountId, entry: EntrySeq) -> Fill:
+        """Take a message as it is sent."""
+        ...

@@ -50,6 +50,7 @@ class RunningAccounts:
             if account not in wanted:
                 self._retire(self._running.pop(account))
                 del self.indexed[account]
+        await self._store.spool.apply(settings.accounts.values())
         stored = await self._stored()
         for account, one in wanted.items():
             before = self._running.get(account)

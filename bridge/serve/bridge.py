@@ -9,7 +9,7 @@ import trio
 
 from bridge.config import verify
 from bridge.control import Progress, serve_control
-from bridge.index import DeviceMaildrops, IntentRunner
+from bridge.index import DeviceMaildrops, IntentRunner, Reading
 from bridge.model.failures import BridgeError, ConfigError
 from bridge.model.secret import Secret
 from bridge.model.settings import PasswordHash, ServerSettings, Settings
@@ -55,7 +55,9 @@ class Bridge:
             self._accounts.indexed,
             store,
             self._intents,
-            lambda _, location, size: self._accounts.upstream(location.key.account).read(location, size),
+            Reading(
+                lambda location, size: self._accounts.upstream(location.key.account).read(location, size), store.spool
+            ),
             settings.server.refresh_wait,
         )
         self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
@@ -77,7 +79,11 @@ class Bridge:
         await self._nursery.start(serve_control, self.settings.server.control, self._command)
         for name, task in (("intents", self._intents.run), ("history", self._forget), ("watchdog", _watchdog)):
             self._nursery.start_soon(run_guarded, name, task)
-        for name, task in (("leftovers", self._maildrops.run), ("returns", self._returns.run)):
+        for name, task in (
+            ("leftovers", self._maildrops.run),
+            ("returns", self._returns.run),
+            ("spool", self._store.spool.run),
+        ):
             self._nursery.start_soon(run_guarded, name, task)
 
     async def listed(self) -> None:

@@ -1,5 +1,6 @@
 """What a session asks of the rooms behind it."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -35,6 +36,14 @@ class Maildrops(Protocol):
 
         Raises an `UpstreamError` here or in `receive`.
         """
+        ...
+
+    def spooled(self, entry: EntrySeq, location: Location) -> bool:
+        """Tell whether a message is on disk, so that nothing upstream is asked for it. Does not wait."""
+        ...
+
+    def fetched(self, entry: EntrySeq, location: Location, text: Sequence[bytes]) -> None:
+        """Take a whole message that came without `read`, as the upstream has it. Does not wait."""
         ...
 
     def measured(self, location: Location, message: MeasuredMessage) -> None:

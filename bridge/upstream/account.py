@@ -94,7 +94,13 @@ class Account:
 
     def read(self, location: Location, size: int) -> ContentReader:
         """Open one message, with `async with`. `size` is what it is thought to have, in octets: a hint."""
-        return ContentReader(self._pool, self._names, location, size, in_ranges=self._in_ranges)
+        return ContentReader(self._pool, self._names, location, size, in_ranges=self._in_ranges, urgency=Urgency.READ)
+
+    def read_later(self, location: Location, size: int) -> ContentReader:
+        """Open one message that no device waits for: readers go first."""
+        return ContentReader(
+            self._pool, self._names, location, size, in_ranges=self._in_ranges, urgency=Urgency.MEASURE
+        )
 
     async def measure(
         self,

@@ -31,11 +31,14 @@ class ContentReader:
     With the quirk `no-ranges` the message is fetched as one: then it holds its connection until the caller took all.
     """
 
-    def __init__(self, pool: Pool, names: MailboxNames, location: Location, size: int, *, in_ranges: bool) -> None:
+    def __init__(
+        self, pool: Pool, names: MailboxNames, location: Location, size: int, *, in_ranges: bool, urgency: Urgency
+    ) -> None:
         self._pool = pool
         self._names = names
         self._location = location
         self._in_ranges = in_ranges
+        self._urgency = urgency
         what = f"UID {location.uid} of {location.key.mailbox}"
         self._text = Assembly(pool.account, what, size)
         self._request: Request[None] | None = None
@@ -86,7 +89,7 @@ class ContentReader:
             self._end(self._request.failure)
         if self._request is not None or self._failure is not None or not self._text.wants():
             return
-        self._request = Request(self._pool.account, Urgency.READ, self._fetch, self._news.unpark_all)
+        self._request = Request(self._pool.account, self._urgency, self._fetch, self._news.unpark_all)
         self._pool.submit(self._request)
         if self._request.settled:
             self._end(self._request.failure)

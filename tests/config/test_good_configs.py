@@ -245,6 +245,15 @@ def test_upstreams_without_tls_on_this_machine(host: str, tmp_path: Path) -> Non
     assert found.accounts[account(found)].port == 143
 
 
+def test_the_spool_is_off_until_it_is_asked_for(tmp_path: Path) -> None:
+    found = settings(tmp_path, whole(account=ACCOUNT + 'spool = "ahead"\nspool_max = "500MB"\nspool_age = "2w"\n'))
+    one = found.accounts[account(found)]
+    assert (one.spool, one.spool_max, one.spool_age) == ("ahead", 500_000_000, 14 * 86400)
+    plain = settings(tmp_path, whole())
+    one = plain.accounts[account(plain)]
+    assert (one.spool, one.spool_max, one.spool_age) == ("off", 2_000_000_000, 30 * 86400)
+
+
 def test_values_that_ask_for_what_this_version_does_are_taken(tmp_path: Path) -> None:
     text = whole(
         'language = "en"',

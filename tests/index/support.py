@@ -8,9 +8,10 @@ from pathlib import Path
 import trio
 
 from bridge.index import DeviceMaildrops, IndexedAccount, IntentRunner
-from bridge.index.maildrops import Content
+from bridge.index.ports import Content
+from bridge.index.spooled import Reading
 from bridge.maildrop import Maildrop, update_plan
-from bridge.model.names import AccountId, DeviceId, EntrySeq, MsgNum, SessionId
+from bridge.model.names import AccountId, DeviceId, MsgNum, SessionId
 from bridge.model.places import Location
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings, DeviceSettings, OnDelete, Source
@@ -104,7 +105,9 @@ class House:
             await index.load(names.get(index.settings.id, {}), states, suspicions)  # type: ignore[arg-type]
             self.accounts[index.settings.id] = index
         self.intents = IntentRunner(self.accounts, self.store, self.now, self._count_votes)
-        self.maildrops = DeviceMaildrops(self.accounts, self.store, self.intents, self._read, 5, self.now)
+        self.maildrops = DeviceMaildrops(
+            self.accounts, self.store, self.intents, Reading(self._read, self.store.spool), 5, self.now
+        )
         await self.maildrops.load(self.devices)
         for index in self.accounts.values():
             nursery.start_soon(index.run)
@@ -123,7 +126,7 @@ class House:
                     keys += [one.search] if one.search else []
         return found or {"INBOX": []}
 
-    def _read(self, entry: EntrySeq, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+    def _read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
         raise NotImplementedError("no test of the index reads a message")
 
     def name_at(self, place: Location) -> str:

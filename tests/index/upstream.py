@@ -9,9 +9,15 @@ from dataclasses import dataclass, field
 import trio
 
 from bridge.index.ports import Sink
-from bridge.model.failures import MailboxChanged, MailboxMissing, UpstreamUnavailable
+from bridge.model.failures import (
+    MailboxChanged,
+    MailboxMissing,
+    MessageGone,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
 from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
-from bridge.model.places import ListedMessage, MailboxKey, MailboxState, MeasuredMessage
+from bridge.model.places import ListedMessage, Location, MailboxKey, MailboxState, MeasuredMessage
 from bridge.model.update import BringBack, Intent, MovedTo
 
 INBOX = MailboxName("INBOX")
@@ -31,6 +37,23 @@ class Letter:
         return (
             b"" if self.lost_header else f"Message-ID: <{self.name}@example.org>\r\nSubject: {self.name}\r\n".encode()
         )
+
+    @property
+    def body(self) -> bytes:
+        """The whole message: as long as it says, its line ends not repaired."""
+        head = self.header.replace(b"\r\n", b"\n") + b"\n"
+        return head + b"x" * (self.size - len(head) - 1) + b"\n"
+
+
+@dataclass
+class FakeContent:
+    """Gives its chunks."""
+
+    chunks: list[bytes]
+
+    async def receive(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return self.chunks.pop(0) if self.chunks else b""
 
 
 @dataclass
@@ -73,6 +96,8 @@ class FakeUpstream:
         self.measured = 0
         self.listed = 0
         self.connections = 0
+        self.bodies: list[str] = []
+        self.refused: set[str] = set()
         self.carried_out: list[Intent] = []
         self.used: tuple[int, int] | None = None
         self._news = trio.Event()
@@ -160,6 +185,19 @@ class FakeUpstream:
             if uid in box.letters:
                 self.measured += 1
                 sink(uid, MeasuredMessage(box.letters[uid].size + 1, subject=True))
+
+    @asynccontextmanager
+    async def read_later(self, location: Location, size: int) -> "AsyncIterator[FakeContent]":
+        await trio.lowlevel.checkpoint()
+        self.connected()
+        box = self._named(location.key.mailbox, location.uidvalidity)
+        if location.uid not in box.letters:
+            raise MessageGone(self.name, f"account {self.name}: UID {location.uid} is no longer there")
+        if box.letters[location.uid].name in self.refused:
+            raise UpstreamRefused(self.name, f"account {self.name}: it will not give UID {location.uid}")
+        body = box.letters[location.uid].body
+        self.bodies.append(box.letters[location.uid].name)
+        yield FakeContent([body[at : at + 65_536] for at in range(0, len(body), 65_536)])
 
     async def carry_out(self, intent: Intent, copied: Callable[[MovedTo], Awaitable[None]]) -> FakeSettled:
         await trio.lowlevel.checkpoint()

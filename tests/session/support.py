@@ -1,7 +1,7 @@
 """A session over a stream in memory, and a maildrop behind it that can be told to fail."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -153,6 +153,12 @@ class FakeMaildrops:
         text = self.texts[location.uid - 1]
         cuts = range(0, len(text), self.pieces)
         yield FakeContent([text[at : at + self.pieces] for at in cuts], self.ending)
+
+    def spooled(self, entry: EntrySeq, location: Location) -> bool:
+        return False
+
+    def fetched(self, entry: EntrySeq, location: Location, text: Sequence[bytes]) -> None:
+        return
 
     def measured(self, location: Location, message: MeasuredMessage) -> None:
         self.told[location.uid] = message
