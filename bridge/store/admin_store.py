@@ -13,7 +13,7 @@ from bridge.store.rows import for_people
 _RETURNING = (
     "SELECT i.id, i.entry, a.name, m.name, i.target, i.target_uidvalidity, i.target_uid, i.size, i.content"
     " FROM intents i JOIN mailboxes m ON m.id = i.mailbox JOIN accounts a ON a.id = m.account"
-    " WHERE i.state = 'returning' ORDER BY i.id"
+    " WHERE i.state = 'returning' AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored') ORDER BY i.id"
 )
 
 
@@ -40,7 +40,9 @@ class AdminStore(Ledger):
         return await self._read(_remembered)
 
     async def returning(self) -> list[BringBack]:
-        """Give what is to be moved back because its owner undid it, the oldest promise first."""
+        """Give what is to be moved back because its owner undid it, the oldest promise first; nothing while the
+        database is a restored one.
+        """
         return await self._read(_returning)
 
     async def not_brought_back(self, intent: int, note: str) -> None:

@@ -17,7 +17,7 @@ from bridge.model.places import (
     StoredMessage,
     Suspicion,
 )
-from bridge.store import learning, listing, old_places, refreshing, suspicions, updates
+from bridge.store import learning, listing, old_places, refreshing, suspicions
 from bridge.store.ledger import Ledger
 from bridge.store.rows import MESSAGE, account_row, mailbox_row
 
@@ -151,11 +151,6 @@ class IndexStore(Ledger):
         that was accepted before keeps its time.
         """
         return await self._write(lambda db: suspicions.accept_suspicions(db, account, now))
-
-    async def record_sizes(self, sizes: Sequence[tuple[Location, int]]) -> None:
-        """Write octets that were measured. What is no longer there is passed over."""
-        measured = tuple(sizes)
-        await self._write(lambda db: updates.record_sizes(db, measured))
 
 
 def _mailbox(account: str, name: str, uidvalidity: int | None, *listed: Any) -> StoredMailbox:

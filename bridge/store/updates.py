@@ -1,7 +1,7 @@
 """Writing what sessions leave behind, and what becomes of intents."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
@@ -62,15 +62,6 @@ def _promise(db: sqlite3.Connection, device: int, plan: UpdatePlan) -> None:
         return (device, intent.seq, mailboxes[key], uidvalidity, uid, *what, state, intent.when_all, NO_IDENTITY)
 
     db.executemany(_PROMISE, [row(intent) for intent in plan.intents])
-
-
-def record_sizes(db: sqlite3.Connection, sizes: Sequence[tuple[Location, int]]) -> None:
-    """Write measured octets, of what is still there."""
-    mailboxes = mailbox_rows(db, (location.key for location, _ in sizes))
-    db.executemany(
-        "UPDATE locations SET measured = ? WHERE mailbox = ? AND uidvalidity = ? AND uid = ? AND gone_at IS NULL",
-        [(octets, mailboxes[place.key], place.uidvalidity, place.uid) for place, octets in sizes],
-    )
 
 
 def record_session(db: sqlite3.Connection, record: SessionRecord) -> None:

@@ -1,14 +1,22 @@
 """What the store's tests share: a mailbox, listings of it, and sessions."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from bridge.maildrop import unique_id
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, ModSeq, SessionId, Uid, Uidl, UidValidity
-from bridge.model.places import ListedMessage, ListingChange, Location, MailboxKey, MailboxState, StoredMessage
+from bridge.model.places import (
+    ListedMessage,
+    ListingChange,
+    Location,
+    MailboxKey,
+    MailboxState,
+    MeasuredMessage,
+    StoredMessage,
+)
 from bridge.model.update import NewIntent, SessionRecord, UpdatePlan
 from bridge.store import Store
 from bridge.store.opening import DATABASE
@@ -46,6 +54,11 @@ async def fill(store: Store, *uids: int, key: MailboxKey = INBOX) -> list[Stored
 async def vanish(store: Store, *uids: int, key: MailboxKey = INBOX) -> None:
     """Take messages away."""
     await store.apply_listing(ListingChange(key, ONE, vanished=tuple(map(Uid, uids))), namer(key))
+
+
+async def measure(store: Store, octets: Mapping[Location, int]) -> None:
+    """Have messages counted; they have no Subject."""
+    await store.record_measured([(at, MeasuredMessage(counted, False)) for at, counted in octets.items()])
 
 
 def lost(state_dir: Path) -> set[int]:

@@ -21,7 +21,7 @@ from tests.store.device_support import (
     vote,
     waiting,
 )
-from tests.store.support import DEN, FAX, INBOX, JUNK, fill, namer, place, session, vanish
+from tests.store.support import DEN, FAX, INBOX, JUNK, fill, measure, namer, place, session, vanish
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def own(seq: int) -> Uidl:
 
 
 async def test_a_message_that_was_shown_deleted_and_moved(store: Store) -> None:
-    await store.record_sizes([(place(1), 107)])
+    await measure(store, {place(1): 107})
     await show(store, (DEN,), 1)
     await store.commit_admission(admission(FAX, 10.0, 0, 2, 1))
     await store.commit_update(quitting(FAX, 20.0, 1, action="trash", sent=seqs(1)))

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from bridge.model.failures import StoreUnavailable
+from bridge.model.names import MailboxName, Uid
 from bridge.model.places import ListingChange
+from bridge.model.update import MovedTo
 from bridge.store import Store, open_store, read_offline
 from bridge.store.generation import MARKER, read_mark
 from bridge.store.opening import DATABASE, LOCK
@@ -119,6 +121,24 @@ async def test_what_was_put_back_holds_its_intents(tmp_path: Path, steps: list[S
         assert await store.resume() == 0
     async with open_store(state_dir) as store:
         assert not store.restored
+
+
+async def test_what_was_undone_before_the_backup_waits_as_well(tmp_path: Path) -> None:
+    """It may have been moved back since, and moved again."""
+    state_dir = tmp_path / "state"
+    state_dir.mkdir()
+    await live(state_dir)
+    async with open_store(state_dir) as store:
+        [intent] = await store.due_intents(10.0, 9)
+        await store.settle_intent(intent.id, "done", "", MovedTo(MailboxName("Trash"), ONE, Uid(5)))
+        await store.undo(FAX, 1, 20.0)
+        assert [each.intent for each in await store.returning()] == [intent.id]
+        await store.backup(kept(state_dir))
+    await put_back(state_dir)
+    async with open_store(state_dir) as store:
+        assert await store.returning() == []
+        await store.resume()
+        assert [each.intent for each in await store.returning()] == [intent.id]
 
 
 async def test_the_marker_is_not_ahead_of_a_database_that_is_whole(tmp_path: Path) -> None:

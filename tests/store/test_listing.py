@@ -13,7 +13,22 @@ from bridge.model.places import ListedMessage, ListingChange
 from bridge.store import Store, open_store
 from bridge.store.listing import apply_listing
 from bridge.store.opening import open_database
-from tests.store.support import FAX, INBOX, JUNK, ONE, TWO, fill, listed, namer, place, plan, uids, vanish, whole
+from tests.store.support import (
+    FAX,
+    INBOX,
+    JUNK,
+    ONE,
+    TWO,
+    fill,
+    listed,
+    measure,
+    namer,
+    place,
+    plan,
+    uids,
+    vanish,
+    whole,
+)
 
 
 @pytest.fixture
@@ -75,12 +90,12 @@ async def test_what_vanished_is_not_listed_and_keeps_its_id_from_others(store: S
 
 async def test_what_comes_back_is_what_it_was_and_stays_hidden(store: Store) -> None:
     first = await fill(store, 1, 2)
-    await store.record_sizes([(place(1), 120)])
+    await measure(store, {place(1): 120})
     await store.commit_update(plan(FAX, 5.0, [first[0].seq]))
     await vanish(store, 1)
     assert await store.load_hides(FAX) == [first[0].seq]
     [back] = await store.apply_listing(ListingChange(INBOX, ONE, listed(1)), namer())
-    assert back == first[0]._replace(measured=120)
+    assert back == first[0]._replace(measured=120, subject=0)
     assert await store.load_messages(INBOX) == [back, first[1]]
     assert (await store.overview())["totals"]["entries"] == 2
     assert await store.load_hides(FAX) == [first[0].seq]
@@ -149,7 +164,7 @@ async def test_a_state_of_another_uidvalidity_is_refused(store: Store) -> None:
 async def test_measured_sizes_are_kept_for_what_is_there(store: Store) -> None:
     await fill(store, 1, 2)
     await vanish(store, 2)
-    await store.record_sizes([(place(1), 111), (place(2), 222), (place(9), 999), (place(1, JUNK), 5)])
+    await measure(store, {place(1): 111, place(2): 222, place(9): 999, place(1, JUNK): 5})
     assert [row.measured for row in await store.load_messages(INBOX)] == [111]
 
 

@@ -18,6 +18,7 @@ from bridge.model.places import (
     MeasuredMessage,
     OldPlace,
 )
+from bridge.model.update import Action
 from bridge.store import Store, open_store
 from tests.store.support import (
     FAMILY,
@@ -84,6 +85,28 @@ async def test_what_lies_at_a_place_is_told_with_what_it_is(store: Store) -> Non
     ]
     assert await store.load_old_places(FAMILY, []) == []
     assert await store.load_old_places(AccountId("unheard of"), [place(1)]) == []
+
+
+async def test_a_place_knows_whether_a_device_did_away_with_its_message(store: Store, clock: Clock) -> None:
+    """What its owner deleted is no loss to be doubted. What only waits for its time to come is, and so is a flag."""
+    await fill(store, 1, 2, 3, 4, 5)
+    actions: list[tuple[Action, float]] = [("trash", 10.0), ("archive", 10.0), ("expunge", 2000.0), ("flag", 10.0)]
+    promised = tuple(
+        replace(trash(EntrySeq(uid), uid, due), action=action) for uid, (action, due) in enumerate(actions, 1)
+    )
+    await store.commit_update(replace(plan(FAX, 1.0, []), intents=promised))
+    await store.settle_intent((await store.due_intents(10.0, 1))[0].id, "done", "")
+
+    async def removed() -> list[int]:
+        return [
+            each.uid for each in await store.load_old_places(FAMILY, [place(n) for n in range(1, 6)]) if each.removed
+        ]
+
+    assert await removed() == [1, 2]
+    clock.now = 2000.0
+    assert await removed() == [1, 2, 3]
+    await renumber(store, 1)
+    assert [each.removed for each in await store.load_old_places(FAMILY, [Location(INBOX, TWO, Uid(1))])] == [False]
 
 
 async def kin(store: Store, *identities: str, since: float = 0.0) -> list[tuple[int, int, int, bool]]:

@@ -15,7 +15,7 @@ from bridge.store import Store, open_store, read_offline
 from bridge.store.opening import DATABASE
 from bridge.store.schema import VERSION
 from tests.store.spooling import account, keep
-from tests.store.support import DEN, FAMILY, FAX, JUNK, ONE, fill, listed, namer, place, plan, session, trash
+from tests.store.support import DEN, FAMILY, FAX, JUNK, ONE, fill, listed, measure, namer, place, plan, session, trash
 
 
 async def lived(store: Store) -> None:
@@ -24,7 +24,7 @@ async def lived(store: Store) -> None:
     await fill(store, 1, 2, 3)
     await store.apply_listing(ListingChange(JUNK, ONE, listed(1)), namer(JUNK))
     await store.save_selector(FAMILY, "\\Junk", JUNK.mailbox)
-    await store.record_sizes([(place(1), 101), (place(2), 102)])
+    await measure(store, {place(1): 101, place(2): 102})
     promise = replace(plan(FAX, 9.0, [EntrySeq(1)], [EntrySeq(1), EntrySeq(2)]), intents=(trash(EntrySeq(1), 1, 99.0),))
     await store.commit_update(promise)
     await store.record_session(session(FAX, 9.0))

@@ -25,7 +25,7 @@ from tests.store.device_support import (
     vote,
     waiting,
 )
-from tests.store.support import DEN, FAX, JUNK, fill, place, vanish
+from tests.store.support import DEN, FAX, JUNK, fill, measure, place, vanish
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ async def test_a_vote_that_lapsed_only_hides(store: Store) -> None:
 
 
 async def test_an_intent_knows_the_message_as_it_was_listed(store: Store) -> None:
-    await store.record_sizes([(place(1), 777)])
+    await measure(store, {place(1): 777})
     await store._run("UPDATE locations SET content_identity = 'm' || hex(uid), size = 4000 + uid")
     await store._run("UPDATE locations SET content_identity = '-' WHERE uid = 2")
     await vanish(store, 3)
