@@ -1,7 +1,7 @@
 """Devices' maildrops from the index: fresh where that can be had in time, the last known otherwise."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import trio
@@ -9,9 +9,11 @@ import trio
 from bridge.adapt import STUB_OCTETS, extra
 from bridge.index.account import IndexedAccount
 from bridge.index.intents import IntentRunner
+from bridge.index.leftovers import Leftovers
 from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import Content, StorePort
 from bridge.index.spooled import Reading
+from bridge.index.standing import Standing, ground, standing
 from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide
 from bridge.model.failures import NotListedYet, StoreError
 from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
@@ -21,9 +23,6 @@ from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.telemetry import count, get_logger, instant
 
 log = get_logger("index")
-
-LEFTOVERS = 1000
-"""Session rows and sizes waiting for the store; beyond that the oldest are not written, for they are only history."""
 
 COUNTS = "counts"
 """The quirk of a device that remembers only how many messages it had."""
@@ -51,7 +50,8 @@ class DeviceMaildrops:
         self._records: dict[DeviceId, DeviceRecord] = {}
         self._opening: dict[DeviceId, trio.Lock] = {}
         self._views: dict[DeviceId, Maildrop] = {}
-        self._send, self._leftovers = trio.open_memory_channel[Callable[[], Awaitable[None]]](LEFTOVERS)
+        self._standing: dict[DeviceId, Standing] = {}
+        self.leftovers = Leftovers(store)
 
     async def load(self, devices: Mapping[DeviceId, DeviceSettings]) -> None:
         """Take up the configuration's devices, and what the store has of each."""
@@ -59,8 +59,8 @@ class DeviceMaildrops:
             if self._devices.get(device) != settings or device not in self._records:
                 await self._load(settings)
         for gone in self._devices.keys() - devices.keys():
-            self._records.pop(gone, None)
-            self._views.pop(gone, None)
+            for kept in (self._records, self._views, self._standing):
+                kept.pop(gone, None)
         self._devices = dict(devices)
 
     async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:
@@ -69,6 +69,7 @@ class DeviceMaildrops:
         stored = await self._store.load_device(device.id, counts)
         record = self._records[device.id] = DeviceRecord(stored, counts=counts, former=former)
         self._views.pop(device.id, None)
+        self._standing.pop(device.id, None)
         return record
 
     async def reload(self, device: DeviceId) -> None:
@@ -76,44 +77,6 @@ class DeviceMaildrops:
         async with self._opening.setdefault(device, trio.Lock()):
             if (settings := self._devices.get(device)) is not None:
                 await self._load(settings)
-
-    # --- what sessions leave behind
-
-    async def run(self) -> None:
-        """Write what sessions leave behind, until cancelled."""
-        async for work in self._leftovers:
-            await self._write(work)
-
-    async def flush(self) -> None:
-        """Write what is left, when no session is any more."""
-        while True:
-            try:
-                work = self._leftovers.receive_nowait()
-            except trio.WouldBlock:
-                return
-            await self._write(work)
-
-    async def _write(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except StoreError as failure:
-            log.error("history.not_written", problem=str(failure))
-
-    def closed(self, record: SessionRecord, unacknowledged: UpdatePlan | None) -> None:
-        """Queue the session's history row and what it had sent without a QUIT.
-
-        What is hidden for having been sent is so at once: such a device comes straight back.
-        """
-        self._later(lambda: self._store.record_session(record))
-        if unacknowledged is not None:
-            self._take(unacknowledged)
-            self._later(lambda: self._store.commit_update(unacknowledged))
-
-    def _later(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            self._send.send_nowait(work)
-        except trio.WouldBlock:
-            log.warning("history.dropped", waiting=LEFTOVERS)
 
     # --- maildrops
 
@@ -123,13 +86,22 @@ class DeviceMaildrops:
         What it is shown for the first time is on disk before this returns; when that fails it is shown what it was
         shown before. Raises `NotListedYet`.
         """
-        accounts = {self._accounts[source.account] for source in device.sources}
-        stale = [account for account in accounts if not account.fresh]
+        stale = {source.account for source in device.sources if not self._accounts[source.account].fresh}
         if stale:
-            await self._refresh(stale)
+            await self._refresh([self._accounts[account] for account in stale])
+        if (standing := self._stands(device)) is not None:
+            return standing
         await self._wait_identified(device)
         async with self._opening.setdefault(device.id, trio.Lock()):
             return await self._open(device, session)
+
+    def _stands(self, device: DeviceSettings) -> Maildrop | None:
+        """Give the maildrop of the last login when nothing has changed since: no look at its messages, and no wait."""
+        kept, busy = self._standing.get(device.id), self._opening.get(device.id)
+        if kept is None or (busy is not None and busy.locked()):
+            return None
+        holds = kept.holds(device, self._records.get(device.id), ground(device, self._accounts), self._now())
+        return kept.maildrop if holds else None
 
     async def _refresh(self, stale: Sequence[IndexedAccount]) -> None:
         with trio.move_on_after(self.refresh_wait):
@@ -147,7 +119,7 @@ class DeviceMaildrops:
                 await self._accounts[unready[0].key.account].background.wait_identified()
 
     async def _open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
-        sources = self._sources(device)
+        sources, beneath = self._sources(device), ground(device, self._accounts)
         record = self._records[device.id]
         first_time = not record.shown
         admission = decide(device, record, sources, session, self._now())
@@ -170,7 +142,10 @@ class DeviceMaildrops:
                 if record.incomplete:
                     # What a copy took over was never in memory: it is on disk.
                     record = await self._load(device, record)
-        return self._built(device, record, sources, session)
+        maildrop = self._built(device, record, sources, session)
+        if admission.empty and not record.new_in(session):
+            self._standing[device.id] = standing(maildrop, device, record, beneath)
+        return maildrop
 
     def _built(
         self, device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView], session: SessionId
@@ -265,7 +240,17 @@ class DeviceMaildrops:
         if mailbox is None or mailbox.snapshot is None or mailbox.snapshot.uidvalidity != location.uidvalidity:
             return
         mailbox.take_measured(location.uidvalidity, {location.uid: found})
-        self._later(lambda: self._store.record_measured([(location, found)]))
+        self.leftovers.measured(location, found)
+
+    def closed(self, record: SessionRecord, unacknowledged: UpdatePlan | None) -> None:
+        """Leave the session's history row and what it had sent without a QUIT to be written soon.
+
+        What is hidden for having been sent is so at once: such a device comes straight back.
+        """
+        self.leftovers.session(record)
+        if unacknowledged is not None:
+            self._take(unacknowledged)
+            self.leftovers.sent(unacknowledged)
 
     async def update(self, plan: UpdatePlan) -> None:
         """Commit the plan, then hide; a failure leaves both as they were."""

@@ -80,7 +80,7 @@ class Bridge:
         for name, task in (("intents", self._intents.run), ("history", self._forget), ("watchdog", _watchdog)):
             self._nursery.start_soon(run_guarded, name, task)
         for name, task in (
-            ("leftovers", self._maildrops.run),
+            ("leftovers", self._maildrops.leftovers.run),
             ("returns", self._returns.run),
             ("spool", self._store.spool.run),
         ):
@@ -107,7 +107,7 @@ class Bridge:
                     listener.close()
             log.info("draining", sessions=self._gate.inside, seconds=DRAIN_SECONDS)
             sessions.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
-        await self._maildrops.flush()
+        await self._maildrops.leftovers.flush()
 
     async def _take(self, stream: Stream, listener: Listener) -> None:
         with self._gate.enter(stream.peer) as admitted:
@@ -118,6 +118,8 @@ class Bridge:
             await (session.run() if admitted else session.refuse())
 
     async def _command(self, command: str, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+        # Whoever asks is told of every session that has ended.
+        await self._maildrops.leftovers.flush()
         if command == "status":
             return await self._overview.show(self.settings, self.listeners, self.since)
         running = Running(self._live, self._returns)

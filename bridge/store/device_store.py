@@ -50,9 +50,9 @@ class DeviceStore(Ledger):
         """
         await self._write(lambda db: updates.commit_update(db, plan))
 
-    async def record_session(self, record: SessionRecord) -> None:
-        """Write a row of the session history."""
-        await self._write(lambda db: updates.record_session(db, record))
+    async def record_sessions(self, records: Sequence[SessionRecord]) -> None:
+        """Write rows of the session history, all or none."""
+        await self._write(lambda db: updates.record_sessions(db, records))
 
     async def forget_sessions(self, before: float) -> None:
         """Drop history rows that ended before a Unix time."""

@@ -64,20 +64,24 @@ def _promise(db: sqlite3.Connection, device: int, plan: UpdatePlan) -> None:
     db.executemany(_PROMISE, [row(intent) for intent in plan.intents])
 
 
-def record_session(db: sqlite3.Connection, record: SessionRecord) -> None:
-    """Write a row of the session history."""
-    device = device_row(db, record.device)
-    numbers = (record.started, record.ended, record.retr, record.top, record.dele, record.octets)
-    db.execute(
+def record_sessions(db: sqlite3.Connection, records: Sequence[SessionRecord]) -> None:
+    """Write rows of the session history."""
+    devices = {name: device_row(db, name) for name in {record.device for record in records}}
+    db.executemany(
         "INSERT INTO sessions(session, device, peer, started, ended, retr, top, dele, octets, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (record.session, device, record.peer, *numbers, for_people(record.reason)),
+        [_session(devices[record.device], record) for record in records],
     )
-    db.execute(
+    db.executemany(
         "UPDATE devices SET last_login = max(coalesce(last_login, ?1), ?1),"
         " first_login = min(coalesce(first_login, ?1), ?1) WHERE id = ?2",
-        (record.started, device),
+        [(record.started, devices[record.device]) for record in records],
     )
+
+
+def _session(device: int, record: SessionRecord) -> tuple[object, ...]:
+    numbers = (record.started, record.ended, record.retr, record.top, record.dele, record.octets)
+    return (record.session, device, record.peer, *numbers, for_people(record.reason))
 
 
 def due_intents(db: sqlite3.Connection, now: float, limit: int) -> list[Intent]:

@@ -112,7 +112,7 @@ class House:
         for index in self.accounts.values():
             nursery.start_soon(index.run)
         nursery.start_soon(self.intents.run)
-        nursery.start_soon(self.maildrops.run)
+        nursery.start_soon(self.maildrops.leftovers.run)
 
     async def _count_votes(self) -> None:
         await self.store.evaluate_votes(list(self.devices), self.now() + self.undo_window)

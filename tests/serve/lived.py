@@ -30,7 +30,7 @@ async def lived(settings: Settings) -> AsyncIterator[Store]:
         await fill(store, INBOX, 1, 2, 3, 4, 5)
         await store.save_selector(FAMILY, "INBOX", INBOX.mailbox)
         await show(store, FAX, 1, 2, 3, 4, 5)
-        await store.record_session(SessionRecord(QUIT, FAX, "192.0.2.1:4711", 10.0, 20.0, 3, 0, 3, 321, "quit"))
+        await store.record_sessions([SessionRecord(QUIT, FAX, "192.0.2.1:4711", 10.0, 20.0, 3, 0, 3, 321, "quit")])
         yield store
 
 

@@ -61,7 +61,7 @@ async def live(state_dir: str) -> None:
         told("measured")
         await store.apply_refresh(a_move(), unique_id)
         told("moved")
-        await store.record_session(session(FAX, 9.0))
+        await store.record_sessions([session(FAX, 9.0)])
         told("closed")
 
 

@@ -146,7 +146,7 @@ async def test_a_device_that_lived(store: Store) -> None:
     await store.commit_update(replace(vote(FAX, 30.0, "flag", 5), sent=seqs(5), acknowledged=False))
     await store.undo(FAX, 1, 40.0)
     for ended in range(31, 40):
-        await store.record_session(session(FAX, float(ended)))
+        await store.record_sessions([session(FAX, float(ended))])
     facts = await store.show_device(FAX)
     assert json.loads(json.dumps(facts)) == facts
     assert [row["ended"] for row in facts.pop("sessions")] == [39.0, 38.0, 37.0, 36.0, 35.0]

@@ -27,7 +27,7 @@ async def lived(store: Store) -> None:
     await measure(store, {place(1): 101, place(2): 102})
     promise = replace(plan(FAX, 9.0, [EntrySeq(1)], [EntrySeq(1), EntrySeq(2)]), intents=(trash(EntrySeq(1), 1, 99.0),))
     await store.commit_update(promise)
-    await store.record_session(session(FAX, 9.0))
+    await store.record_sessions([session(FAX, 9.0)])
     await store.spool.apply([account()])
     await keep(store.spool, 1, 2)
 

@@ -151,7 +151,7 @@ async def test_nothing_is_known_of_a_forgotten_device(store: Store) -> None:
     await store.commit_update(quitting(FAX, 11.0, 2, sent=seqs(1, 2)))
     await store.undo(FAX, 1, 12.0)
     await store.commit_update(quitting(FAX, 13.0, 2))
-    await store.record_session(session(FAX, 13.0))
+    await store.record_sessions([session(FAX, 13.0)])
     assert await store.forget(FAX) == ForgetDone(announced=2, hidden=1)
     nothing = await store.show_device(DeviceId("nobody"))
     assert await store.show_device(FAX) == {**nothing, "name": "fax"}
@@ -169,7 +169,7 @@ async def test_what_was_promised_is_done_all_the_same(store: Store) -> None:
     await store.commit_update(quitting(FAX, 11.0, 2, action="trash", state="held"))
     await store.commit_update(vote(FAX, 12.0, "trash", 3, 4))
     await store.commit_update(vote(DEN, 13.0, "trash", 4))
-    await store.record_session(session(FAX, 13.0))
+    await store.record_sessions([session(FAX, 13.0)])
     assert await store.forget(FAX) == ForgetDone(announced=4, hidden=4, votes=2, promised=1)
     assert [(intent.device, intent.seq) for intent in await waiting(store)] == [(FAX, 1), (DEN, 4)]
     assert await intents(store, FAX) == [(1, "trash", "waiting")]

@@ -84,7 +84,7 @@ async def test_an_intent_is_put_off_and_settled(store: Store) -> None:
 
 async def test_history_is_bounded_by_age_and_keeps_sessions_of_one_name(store: Store) -> None:
     for ended in (10.0, 30.0, 20.0):
-        await store.record_session(session(FAX, ended, f"quit at {ended}"))
+        await store.record_sessions([session(FAX, ended, f"quit at {ended}")])
     assert await last_reason(store) == "quit at 30.0"
     await store.forget_sessions(30.0)
     assert await last_reason(store) == "quit at 30.0"
