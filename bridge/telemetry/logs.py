@@ -1,10 +1,10 @@
 """structlog, set up once: one line per event, on stderr, safe against what devices and servers put into names."""
 
-import contextlib
 import json
 import logging
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -20,6 +20,9 @@ _LEVELS: Mapping[str, int] = {
     "error": logging.ERROR,
 }
 
+_BARE = re.compile(r"[!#-<>-\[\]-~]+")
+"""What stands on a line as it is: printable ASCII without blanks, quotes, `=` and backslashes."""
+
 _QUIET = frozenset({"debug", "info"})
 """Levels that the console does not name: what matters then stands out."""
 
@@ -34,9 +37,11 @@ class _Lines:
 
     def msg(self, line: str) -> None:
         out = self._stream or sys.stderr
-        with contextlib.suppress(OSError, ValueError):
+        try:
             out.write(line + "\n")
             out.flush()
+        except (OSError, ValueError):
+            return
 
     debug = info = warning = error = critical = msg
 
@@ -53,7 +58,7 @@ def _escaped(text: str) -> str:
 def _plain(value: object) -> str:
     """Write one value. What could be read as more than a value is quoted."""
     text = str(value)
-    if text and text.isascii() and text.isprintable() and not any(mark in text for mark in ' "=\\'):
+    if _BARE.fullmatch(text):
         return text
     return '"' + _escaped(text).replace('"', '\\"') + '"'
 
@@ -87,17 +92,16 @@ def configure(log: Format = "console", level: Level = "info", stream: TextIO | N
     Console lines are `event key=value key2="with blanks"`; JSON ones add `timestamp` and `level`. What devices
     and servers say is escaped in both, so that one event is one line. Lines go to `stream`, or to stderr.
     """
-    global _announcer
+    global _announcer, _speaker
     lines, chain = _Lines(stream), _processors(log)
-    factory: Callable[..., _Lines] = lambda *_: lines  # noqa: E731 # structlog hands over arguments that lines ignore
-    structlog.configure(
-        processors=chain,
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=factory,
-        cache_logger_on_first_use=False,
-    )
-    unfiltered = structlog.make_filtering_bound_logger(logging.NOTSET)
-    _announcer = structlog.wrap_logger(lines, processors=chain, wrapper_class=unfiltered)
+    _announcer = _speaking(lines, chain, logging.NOTSET)
+    _speaker = _speaking(lines, chain, _LEVELS[level])
+
+
+def _speaking(lines: _Lines, chain: list[Processor], level: int) -> Any:
+    """Give a logger that is bound already: binding one for each line costs more than the line."""
+    wrapper = structlog.make_filtering_bound_logger(level)
+    return structlog.wrap_logger(lines, processors=chain, wrapper_class=wrapper).bind()
 
 
 def announce(event: str, **fields: object) -> None:
@@ -105,13 +109,23 @@ def announce(event: str, **fields: object) -> None:
     _announcer.info(event, **fields)
 
 
+class _Follower:
+    """Speaks as `configure` last said."""
+
+    __slots__ = ()
+
+    def __getattr__(self, level: str) -> Any:
+        return getattr(_speaker, level)
+
+
 def get_logger(name: str) -> Any:
     """Give a logger with `debug`, `info`, `warning` and `error`, each `(event, **fields)`.
 
     `name` is the room that speaks, for readers of the code. Loggers made before `configure` follow it too.
     """
-    return structlog.get_logger()
+    return _Follower()
 
 
 _announcer: Any
+_speaker: Any
 configure()  # structlog's own default would print the locals of every frame of a traceback, passwords among them
