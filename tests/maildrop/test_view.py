@@ -148,12 +148,12 @@ def test_a_copy_that_took_over_is_there_at_once(counts: bool) -> None:
     settings = device(INBOX, JUNK, deduplicate="account", counts=counts)
     record = DeviceRecord(StoredDevice(FAX), counts)
     row, copy = message(1), message(2, key=JUNK, content=message(1).content)
-    inbox, junk = mailbox([row]), mailbox([copy], JUNK)
+    inbox, empty, junk = mailbox([row]), mailbox([]), mailbox([copy], JUNK)
     record.take_admission(decide(settings, record, [source(inbox), source(junk)], SessionId("s"), 0))
-    admission = decide(settings, record, [source(mailbox([])), source(junk)], SessionId("t"), 0)
-    between = viewed(record, mailbox([]), junk, settings=settings)
+    admission = decide(settings, record, [source(empty), source(junk)], SessionId("t"), 0)
+    between = viewed(record, empty, junk, settings=settings)
     record.take_admission(admission)
-    maildrop = viewed(record, mailbox([]), junk, settings=settings, previous=between)
+    maildrop = viewed(record, empty, junk, settings=settings, previous=between)
     assert (list(maildrop.seqs), maildrop.uidls[:], maildrop.stub(NUM)) == ([2], [row.uidl], False)
     if counts:
         assert record.uidls.hex() == copy.uidl
