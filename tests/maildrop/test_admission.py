@@ -339,6 +339,14 @@ def test_what_a_message_is_must_be_known_before_it_is_shown() -> None:
     assert (announced(admission), admission.duplicates) == ([], ((2, 1),))
 
 
+def test_what_waits_is_one_of_the_newest() -> None:
+    fax = life(*BOTH, deduplicate="account", start=Span("newest", 1))
+    inbox, junk = mailbox([message(1, date=1)]), mailbox([UNKNOWN._replace(date=2)], JUNK)
+    admission = fax.login(inbox, junk)
+    assert (announced(admission), admission.hide) == ([], ((1, "start"),))
+    assert announced(fax.login(inbox, junk.with_identities({Uid(2): identity("2")}))) == [2]
+
+
 def test_a_source_that_is_not_listed_yet_counts_as_a_mailbox() -> None:
     fax = life(*BOTH, deduplicate="account")
     assert announced(fax.login(mailbox([message(1, content="")]))) == []
