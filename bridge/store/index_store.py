@@ -102,8 +102,8 @@ class IndexStore(Ledger):
         what is inherited comes first, for all mailboxes, then what is appended: so an entry that moves is never gone.
         An entry lies at one place at a time: what inherits it ends its other places. What is appended is taken for what
         is known at its place; else, unless its UID vanished in this change, for a gone entry that lay there with its
-        size and that no identity tells apart; else it is a new entry. Raises `ValueError` where an entry is inherited
-        twice or does not exist.
+        size and that no identity tells apart; else it is a new entry. Raises `ValueError` where entries and places
+        are not inherited one to one, or an entry does not exist.
         """
         now = self._now()
         return await self._write(lambda db: refreshing.apply_refresh(db, change, unique_id, now))

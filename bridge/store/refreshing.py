@@ -80,11 +80,12 @@ def _end(look: _Look) -> list[int]:
 
 
 def _heirs(looks: Iterable[_Look]) -> bool:
-    """Tell whether anything is inherited. Raises ValueError where one entry is inherited twice."""
-    entries = [entry for look in looks for entry, _ in look.change.inherited]
-    if len(set(entries)) != len(entries):
-        raise ValueError("an entry cannot be inherited by two places")
-    return bool(entries)
+    """Tell whether anything is inherited. Raises ValueError where entries and places are not paired one to one."""
+    pairs = [(entry, look.change.key, message.uid) for look in looks for entry, message in look.change.inherited]
+    entries, places = {pair[0] for pair in pairs}, {pair[1:] for pair in pairs}
+    if not len(entries) == len(places) == len(pairs):
+        raise ValueError("an entry cannot be inherited by two places, nor a place inherit two")
+    return bool(pairs)
 
 
 def _inherit(look: _Look, ended: list[int]) -> dict[Uid, StoredMessage]:
@@ -96,13 +97,10 @@ def _inherit(look: _Look, ended: list[int]) -> dict[Uid, StoredMessage]:
     here = at_places(mailbox, heirs, "l.gone_at IS NULL")
     kept = {row.uid: row for _, row in here if row.seq == heirs[row.uid][0]}
     ended += end_uids(mailbox, (row.uid for _, row in here if row.uid not in kept))
-    _end_elsewhere(mailbox, [entry for uid, (entry, _) in heirs.items() if uid not in kept])
-    known = _known(mailbox.db, [(entry, message) for uid, (entry, message) in heirs.items() if uid not in kept])
-    new = [
-        _successor(entry, message, known, change.contents.get(uid, ""))
-        for uid, (entry, message) in heirs.items()
-        if uid not in kept
-    ]
+    coming = [heir for uid, heir in heirs.items() if uid not in kept]
+    _end_elsewhere(mailbox, [entry for entry, _ in coming])
+    known = _known(mailbox.db, [entry for entry, _ in coming])
+    new = [_successor(entry, message, known, change.contents.get(message.uid, "")) for entry, message in coming]
     insert_places(mailbox, new)
     mailbox.db.execute(
         "UPDATE entries SET gone_at = NULL WHERE seq IN (SELECT value FROM json_each(?)) AND gone_at IS NOT NULL",
@@ -119,13 +117,13 @@ def _end_elsewhere(mailbox: OpenMailbox, entries: Sequence[EntrySeq]) -> None:
     )
 
 
-def _known(db: sqlite3.Connection, heirs: Sequence[tuple[EntrySeq, ListedMessage]]) -> dict[EntrySeq, _Known]:
+def _known(db: sqlite3.Connection, entries: Sequence[EntrySeq]) -> dict[EntrySeq, _Known]:
     """Give what is known of entries from their last places."""
     rows = db.execute(
         "SELECT e.seq, e.uidl, CAST(e.first_seen AS INTEGER), l.size, l.measured, l.subject, l.date,"
         " l.content_identity FROM json_each(?) AS asked CROSS JOIN entries AS e ON e.seq = asked.value"
         " JOIN locations AS l ON l.entry = e.seq ORDER BY l.gone_at, l.id",
-        (json.dumps([entry for entry, _ in heirs]),),
+        (json.dumps(entries),),
     )
     return {EntrySeq(row[0]): _Known._make(row[1:]) for row in rows}
 

@@ -452,6 +452,7 @@ async def test_a_place_that_is_listed_again_learns_what_its_message_is(tmp_path:
     [
         ((look(gone=[1, 2]), look(JUNK, heirs={1: line(1), 99: line(2)})), "no entry 99"),
         ((look(gone=[1, 2], heirs={1: line(3)}), look(JUNK, heirs={1: line(1)})), "two places"),
+        ((look(gone=[1, 2]), look(JUNK, heirs={1: line(1), 2: line(1)})), "a place inherit two"),
         ((look(gone=[1, 2]), look(JUNK, new=[line(1, size=2**64)])), "popbridge"),
     ],
 )
