@@ -10,8 +10,9 @@ import trio
 from bridge.index.background import Background
 from bridge.index.looking import Look, Looker
 from bridge.index.mailbox import IndexedMailbox
-from bridge.index.ports import AccountPort, StorePort, Watcher
+from bridge.index.ports import AccountPort, SpoolPort, StorePort, Watcher
 from bridge.index.round import AccountMemory, Round
+from bridge.index.spooling import SpoolAhead
 from bridge.model.failures import MailboxMissing, StoreError, UpstreamError
 from bridge.model.names import MailboxName, UidValidity
 from bridge.model.places import MailboxKey, MailboxState, Suspicion
@@ -45,6 +46,7 @@ class IndexedAccount:
         store: StorePort,
         searches: Searches | None = None,
         now: Callable[[], float] = time.time,
+        spool: SpoolPort | None = None,
     ) -> None:
         self.settings = settings
         self.selectors = tuple(dict.fromkeys(selectors))
@@ -54,7 +56,8 @@ class IndexedAccount:
         self.missing: dict[str, str] = {}
         self.quota: tuple[int, int] | None = None
         self.memory = AccountMemory()
-        self.background = Background(settings.name, upstream, store, self.mailboxes)
+        spooling = None if spool is None else SpoolAhead(settings, upstream, store, spool, self.mailboxes, now)
+        self.background = Background(settings.name, upstream, store, self.mailboxes, spooling)
         self._searches = searches or {}
         self._store = store
         self._now = now

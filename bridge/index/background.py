@@ -1,4 +1,6 @@
-"""What is learnt of messages in the background: who they are, then how many octets they have."""
+"""What is learnt of messages in the background: who they are, then their octets where they are spooled, then how many
+octets the others have.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -7,6 +9,7 @@ import trio
 from bridge.identity import content_identity
 from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import AccountPort, StorePort
+from bridge.index.spooling import SpoolAhead
 from bridge.maildrop import MailboxSnapshot
 from bridge.model.failures import MailboxChanged, StoreError, UpstreamError
 from bridge.model.names import MailboxName, Uid
@@ -29,15 +32,21 @@ Work = Callable[[IndexedMailbox, MailboxSnapshot], Awaitable[bool]]
 
 
 class Background:
-    """Identifies and measures an account's messages, newest first, while nobody else needs its connections."""
+    """Identifies, spools and measures an account's messages, newest first, while nobody else needs its connections."""
 
     def __init__(
-        self, account: str, upstream: AccountPort, store: StorePort, mailboxes: Mapping[MailboxName, IndexedMailbox]
+        self,
+        account: str,
+        upstream: AccountPort,
+        store: StorePort,
+        mailboxes: Mapping[MailboxName, IndexedMailbox],
+        spooling: SpoolAhead | None = None,
     ) -> None:
         self._account = account
         self._upstream = upstream
         self._store = store
         self._mailboxes = mailboxes
+        self._spooling = spooling
         self._woken = trio.Event()
         self._identified = trio.Event()
         self._skipped: set[Location] = set()
@@ -56,19 +65,27 @@ class Background:
             await self._woken.wait()
             self._woken = trio.Event()
             try:
-                for work in (self._identify, self._measure):
-                    for mailbox in list(self._mailboxes.values()):
-                        await self._all(work, mailbox)
+                await self._all(self._identify)
+                if self._spooling is not None:
+                    await self._spooling.catch_up()
+                await self._all(self._measure)
             except (UpstreamError, StoreError) as failure:
                 log.info("measuring.paused", account=self._account, problem=str(failure))
                 with trio.move_on_after(PAUSE):
                     await trio.sleep_forever()
                 self._woken.set()
 
-    async def _all(self, work: Work, mailbox: IndexedMailbox) -> None:
+    async def _all(self, work: Work) -> None:
+        for mailbox in list(self._mailboxes.values()):
+            await self._all_of(work, mailbox)
+
+    async def _all_of(self, work: Work, mailbox: IndexedMailbox) -> None:
         while (snapshot := mailbox.snapshot) is not None:
             try:
                 if not await work(mailbox, snapshot):
+                    return
+                if self._spooling is not None and self._woken.is_set():
+                    # What came meanwhile is spooled before older messages are measured.
                     return
             except MailboxChanged:
                 # Listed anew meanwhile; what is there now is looked at with the next wake.

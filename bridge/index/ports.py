@@ -180,8 +180,16 @@ class SpoolPort(Protocol):
         """Tell whether a message of so many octets would be kept just now."""
         ...
 
+    def choose(self, account: AccountId, messages: Sequence[tuple[EntrySeq, int]]) -> Sequence[EntrySeq]:
+        """Give those of some messages, told with their octets, that would be kept together, the newest first."""
+        ...
+
     def read(self, account: AccountId, entry: EntrySeq) -> AbstractAsyncContextManager[Content | None]:
         """Open a message; None where it is not there. `receive` raises `MessageChanged` where its file is damaged."""
+        ...
+
+    async def keep(self, account: AccountId, messages: Sequence[tuple[EntrySeq, bytes]]) -> None:
+        """Write small messages together. Waits for the disk."""
         ...
 
     def draft(self, account: AccountId, entry: EntrySeq) -> AbstractAsyncContextManager[Draft]:

@@ -72,7 +72,9 @@ class RunningAccounts:
     async def _start(self, wanted: "_Wanted", stored: "_Stored") -> _Running:
         settings = wanted.settings
         upstream = Account(settings, timeout=wanted.timeout)
-        index = IndexedAccount(settings, wanted.searches, upstream, self._store, wanted.searches)
+        index = IndexedAccount(
+            settings, wanted.searches, upstream, self._store, wanted.searches, spool=self._store.spool
+        )
         await index.load(stored.names.get(settings.id, {}), stored.states, stored.suspicions)
         running = _Running(wanted, upstream, index, trio.CancelScope(), trio.CancelScope())
         await self._nursery.start(self._connect, running)

@@ -81,10 +81,14 @@ class Spool:
         """Tell whether a message of so many octets would be kept: when there is room, or when only older ones would
         have to go for it.
         """
+        return bool(self.choose(account, [(entry, octets)]))
+
+    def choose(self, account: AccountId, messages: Sequence[tuple[EntrySeq, int]]) -> Sequence[EntrySeq]:
+        """Give those of some messages, told with their octets, that would be kept together, the newest first."""
         catalogue = self._shelf.catalogue(account)
         if catalogue is None or not self._shelf.accepting:
-            return False
-        return bool(catalogue.fit([(entry, octets)], self._shelf.keeping[account].octets).taken)
+            return ()
+        return catalogue.fit(messages, self._shelf.keeping[account].octets).taken
 
     # --- reading
 

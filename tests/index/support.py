@@ -85,15 +85,24 @@ class House:
     accounts: dict[AccountId, IndexedAccount] = field(default_factory=dict)
     undo_window: float = 3600
     sessions: int = 0
+    spool: tuple[int, float] | None = None
     offset: float = START
 
     def now(self) -> float:
         """Unix seconds, driven by Trio's clock."""
         return self.offset + trio.current_time()
 
+    def settings(self, name: str) -> AccountSettings:
+        """An account's settings; `spool` has the octets and the seconds that it keeps messages for."""
+        if self.spool is None:
+            return account(name)
+        octets, seconds = self.spool
+        return replace(account(name), spool="ahead", spool_max=octets, spool_age=seconds)
+
     async def start(self, nursery: trio.Nursery) -> None:
         """Take up the state and start the accounts' tasks."""
         await self.store.register([AccountId(name) for name in self.upstreams], self.devices)
+        await self.store.spool.apply(map(self.settings, self.upstreams))
         names: dict[AccountId, dict[str, object]] = {}
         for (owner, selector), mailbox in (await self.store.load_selectors()).items():
             names.setdefault(owner, {})[selector] = mailbox
@@ -101,7 +110,9 @@ class House:
         suspicions = await self.store.load_suspicions()
         for name, upstream in self.upstreams.items():
             searches = self._searches(name)
-            index = IndexedAccount(account(name), searches, upstream, self.store, searches, self.now)
+            index = IndexedAccount(
+                self.settings(name), searches, upstream, self.store, searches, self.now, self.store.spool
+            )
             await index.load(names.get(index.settings.id, {}), states, suspicions)  # type: ignore[arg-type]
             self.accounts[index.settings.id] = index
         self.intents = IntentRunner(self.accounts, self.store, self.now, self._count_votes)
@@ -113,6 +124,7 @@ class House:
             nursery.start_soon(index.run)
         nursery.start_soon(self.intents.run)
         nursery.start_soon(self.maildrops.leftovers.run)
+        nursery.start_soon(self.store.spool.run)
 
     async def _count_votes(self) -> None:
         await self.store.evaluate_votes(list(self.devices), self.now() + self.undo_window)
@@ -127,7 +139,7 @@ class House:
         return found or {"INBOX": []}
 
     def _read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
-        raise NotImplementedError("no test of the index reads a message")
+        return self.upstreams[location.key.account].read_later(location, size)
 
     def name_at(self, place: Location) -> str:
         """Who lies there now."""
@@ -150,12 +162,16 @@ class House:
 
 @asynccontextmanager
 async def living(
-    directory: Path, upstreams: Mapping[str, FakeUpstream], *devices: DeviceSettings, offset: float = START
+    directory: Path,
+    upstreams: Mapping[str, FakeUpstream],
+    *devices: DeviceSettings,
+    offset: float = START,
+    spool: tuple[int, float] | None = None,
 ) -> AsyncIterator[House]:
     """Run one life; leaving ends it as a stop would. To be used under `autojump_clock`."""
     clock: list[Callable[[], float]] = []
     async with open_store(directory, runner=inline, now=lambda: clock[0]()) as store:
-        house = House(store, upstreams, {one.id: one for one in devices}, offset=offset)
+        house = House(store, upstreams, {one.id: one for one in devices}, offset=offset, spool=spool)
         clock.append(house.now)
         async with trio.open_nursery() as nursery:
             await house.start(nursery)

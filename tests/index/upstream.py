@@ -98,6 +98,7 @@ class FakeUpstream:
         self.connections = 0
         self.bodies: list[str] = []
         self.refused: set[str] = set()
+        self.failing = 0
         self.carried_out: list[Intent] = []
         self.used: tuple[int, int] | None = None
         self._news = trio.Event()
@@ -195,6 +196,9 @@ class FakeUpstream:
             raise MessageGone(self.name, f"account {self.name}: UID {location.uid} is no longer there")
         if box.letters[location.uid].name in self.refused:
             raise UpstreamRefused(self.name, f"account {self.name}: it will not give UID {location.uid}")
+        if self.failing:
+            self.failing -= 1
+            raise UpstreamUnavailable(self.name, f"account {self.name}: it closed the connection")
         body = box.letters[location.uid].body
         self.bodies.append(box.letters[location.uid].name)
         yield FakeContent([body[at : at + 65_536] for at in range(0, len(body), 65_536)])
