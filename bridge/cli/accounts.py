@@ -27,7 +27,7 @@ def lines(accounts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the table of accounts, a line for each mailbox."""
     from bridge.cli.tables import table
 
-    return table(("account", "state", "quota", "mailbox", "messages", "unmeasured", "note"), _rows(accounts))
+    return table(("account", "state", "quota", "spooled", "mailbox", "messages", "unmeasured", "note"), _rows(accounts))
 
 
 def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
@@ -39,6 +39,7 @@ def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]
                 account["name"],
                 account["state"],
                 _quota(account.get("quota")),
+                _spooled(account.get("spooled")),
                 mailbox["name"],
                 messages,
                 mailbox["unmeasured"],
@@ -52,6 +53,12 @@ def _quota(quota: Mapping[str, Any] | None) -> str | None:
     if not quota:
         return None
     return f"{size(quota['used'])} of {size(quota['limit'])}"
+
+
+def _spooled(spooled: Mapping[str, Any] | None) -> str | None:
+    from bridge.cli.tables import count, size
+
+    return f"{count(spooled['messages'], 'message')}, {size(spooled['octets'])}" if spooled else None
 
 
 def _note(account: Mapping[str, Any], mailbox: Mapping[str, Any]) -> str:

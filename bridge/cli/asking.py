@@ -51,6 +51,7 @@ def offline(settings: Settings) -> dict[str, Any]:
         "devices": [_device(device, settings, stored) for device in settings.devices.values()],
         "counters": {},
         "restored": stored["restored"],
+        "spool_problem": "",
         "remembered": only_remembered(settings, stored),
     }
 

@@ -25,6 +25,8 @@ def _whole(found: Facts) -> Iterator[str]:
             "this database was put back from a backup: nothing is done upstream until `popbridge resume`; look first"
             " what is pending"
         )
+    if problem := found.get("spool_problem"):
+        yield f"no more messages are kept on disk, and devices get them from their server: {printable(problem)}"
 
 
 def _accounts(accounts: Sequence[Facts]) -> Iterator[str]:

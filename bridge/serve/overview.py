@@ -55,6 +55,7 @@ class Overview:
             "devices": devices,
             "counters": counters(),
             "restored": stored["restored"],
+            "spool_problem": self._store.spool.problem,
             "remembered": only_remembered(settings, stored),
         }
 

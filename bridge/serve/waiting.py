@@ -24,8 +24,9 @@ KEEPING = frozenset({"hide", "seen", "flag"})
 def account_waiting(
     account: AccountSettings, settings: Settings, stored: Stored, quota: tuple[int, int] | None
 ) -> Facts:
-    """Give an account's `suspicions`, its `quota` in octets where its server told it, and as `only_hiding` the names of
-    its devices when none of them ever removes anything there.
+    """Give an account's `suspicions`, its `quota` in octets where its server told it, as `only_hiding` the names of its
+    devices when none of them ever removes anything there, and how many messages and octets are `spooled`, None where it
+    spools nothing.
     """
     readers = [one for one in settings.devices.values() if any(s.account == account.id for s in one.sources)]
     hiding = all(one.on_delete in KEEPING for one in readers)
@@ -33,6 +34,7 @@ def account_waiting(
         "suspicions": [_suspicion(one) for one in stored.get("suspicions", ())],
         "quota": None if quota is None else {"used": quota[0], "limit": quota[1]},
         "only_hiding": [one.name for one in readers] if hiding else [],
+        "spooled": stored.get("spooled", {"messages": 0, "octets": 0}) if account.spool == "ahead" else None,
     }
 
 

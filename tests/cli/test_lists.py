@@ -8,6 +8,7 @@ ACCOUNT: dict[str, Any] = {
     "name": "family",
     "state": "online",
     "note": "",
+    "spooled": {"messages": 3, "octets": 45_000},
     "quota": {"used": 950_000_000, "limit": 1_000_000_000},
     "suspicions": [{"mailbox": "Junk", "missing": 40}],
     "mailboxes": [
@@ -20,16 +21,16 @@ ACCOUNT: dict[str, Any] = {
 
 def test_a_line_for_each_mailbox() -> None:
     assert accounts.lines([ACCOUNT]) == [
-        "account  state   quota             mailbox  messages        unmeasured  note",
-        "family   online  950 MB of 1.0 GB  INBOX    3                        1  -",
-        "family   online  950 MB of 1.0 GB  Junk     90                       0  40 missing",
-        "family   online  950 MB of 1.0 GB  Old      not listed yet           0  -",
+        "account  state   quota             spooled              mailbox  messages        unmeasured  note",
+        "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  INBOX    3                        1  -",
+        "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  Junk     90                       0  40 missing",
+        "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  Old      not listed yet           0  -",
     ]
 
 
 def test_an_account_of_which_little_is_known() -> None:
     bare: dict[str, Any] = {"name": "work", "state": None, "note": "it is down", "mailboxes": []}
-    assert accounts.lines([bare])[1].split() == ["work", "-", "-", "-", "-", "-", "it", "is", "down"]
+    assert accounts.lines([bare])[1].split() == ["work", "-", "-", "-", "-", "-", "-", "it", "is", "down"]
 
 
 def test_a_line_for_each_device() -> None:
