@@ -66,6 +66,11 @@ SAID = {
         "this database was put back from a backup: nothing is done upstream until `popbridge resume`; look first what"
         " is pending",
     ),
+    "a spool whose disk is full": Said(
+        {"spool_problem": "/state/spool: its disk is nearly full: make room"},
+        "no more messages are kept on disk, and devices get them from their server: /state/spool: its disk is nearly"
+        " full: make room",
+    ),
     "messages that went at once": Said(
         {"accounts": [account(suspicions=[SUSPICION])]},
         f"account family: 40 of 90 messages of INBOX are missing since {moment(0.0)}, and still listed: believed to be"
