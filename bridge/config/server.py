@@ -62,9 +62,17 @@ class Server(Table):
     max_sessions_per_peer: Annotated[int, number(1, 100_000)] = entry(
         20, "how many of them from one address (IPv6: from one /64)"
     )
-    read_ahead: Annotated[Size, NotBuilt()] = entry(0, "how much of the coming messages one session may hold in memory")
-    read_ahead_total: Annotated[Size, NotBuilt()] = entry(
-        0, "how much of the coming messages all sessions may hold in memory"
+    read_ahead: Size = entry(
+        4_000_000,
+        "how much of the coming messages one session may hold in memory; 0 fetches none ahead",
+        sample="4MB",
+        shown='`"4MB"`',
+    )
+    read_ahead_total: Size = entry(
+        128_000_000,
+        "how much of the coming messages all sessions may hold in memory",
+        sample="128MB",
+        shown='`"128MB"`',
     )
     token_key_credential: Annotated[Text, NotBuilt()] = entry(
         "", "a systemd credential with the key that encrypts tokens in the database"
@@ -96,6 +104,8 @@ def server_settings(server: Server, reading: Reading) -> ServerSettings:
         refresh_wait=server.refresh_wait,
         undo_window=server.undo_window,
         history=server.history,
+        read_ahead=server.read_ahead,
+        read_ahead_total=server.read_ahead_total,
     )
 
 

@@ -30,6 +30,8 @@ class ServerSettings:
     history: float = 90 * 86400
     max_sessions: int = 2000
     max_sessions_per_peer: int = 20
+    read_ahead: int = 4_000_000
+    read_ahead_total: int = 128_000_000
 
 
 @dataclass(frozen=True, slots=True)

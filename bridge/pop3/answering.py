@@ -35,6 +35,8 @@ class Answering:
         self._open: Request | None = None
         self._end: CloseReason | None = None
         self._out: list[bytes] = []
+        self.queued = 0
+        """Octets of whole messages that wait for `data_to_send`, stuffing not counted."""
         self._listing = False
         self._message: DotStuffing | None = None
         self._wrong_passwords = 0
@@ -47,6 +49,7 @@ class Answering:
 
     def data_to_send(self) -> bytes:
         """Take all that is queued, in order; empty when nothing is."""
+        self.queued = 0
         if len(self._out) == 1:
             return self._out.pop()
         data = b"".join(self._out)
@@ -149,6 +152,13 @@ class Answering:
         assert self._message is not None, "no message was begun"
         if chunk:
             self._out.append(self._message.feed(chunk))
+
+    def whole_message(self, message: bytes, octets: int | None = None) -> None:
+        """Answer RETR with a whole message, which has been through `CrlfRepair`: begin, stuff and end it in one go."""
+        self.begin_message(octets)
+        self.message(message)
+        self.end_message()
+        self.queued += len(message)
 
     def end_message(self) -> None:
         """End the message. To cut one that cannot be finished, close the connection instead: never end it."""

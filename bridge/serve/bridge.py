@@ -20,7 +20,7 @@ from bridge.serve.overview import Overview
 from bridge.serve.requests import carry_out
 from bridge.serve.returns import Returns
 from bridge.serve.running_live import RunningLive
-from bridge.session import ConfiguredDoorkeeper, DeviceSession, Gate, Leases, Services
+from bridge.session import Allowance, ConfiguredDoorkeeper, DeviceSession, Gate, Leases, Services
 from bridge.store import Store, open_store
 from bridge.telemetry import announce, get_logger
 
@@ -62,6 +62,7 @@ class Bridge:
         )
         self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
         self._leases = Leases()
+        self._allowance = Allowance(settings.server.read_ahead_total)
         self._gate = Gate(settings.server)
         self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
         self._returns = Returns(store, self._live)
@@ -112,7 +113,13 @@ class Bridge:
     async def _take(self, stream: Stream, listener: Listener) -> None:
         with self._gate.enter(stream.peer) as admitted:
             services = Services(
-                self.settings.server, self._doorkeeper, self._maildrops, self._leases, self._gate.login_seconds
+                self.settings.server,
+                self._doorkeeper,
+                self._maildrops,
+                self._leases,
+                self._gate.login_seconds,
+                together=lambda key, *rest: self._accounts.upstream(key.account).batches(key, *rest),
+                allowance=self._allowance,
             )
             session = DeviceSession(stream, listener.settings, listener.tls, services)
             await (session.run() if admitted else session.refuse())
@@ -148,6 +155,7 @@ class Bridge:
         await self._count_votes(fresh)
         self._doorkeeper.replace(fresh.devices.values())
         self._gate.server = fresh.server
+        self._allowance.total = fresh.server.read_ahead_total
         self._maildrops.refresh_wait = fresh.server.refresh_wait
         for what in _needing_restart(self.settings.server, fresh.server):
             log.warning("reload.restart_needed", key=f"server.{what}")

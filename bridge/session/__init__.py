@@ -1,8 +1,9 @@
 """One device connection, from greeting to close."""
 
+from bridge.session.ahead import Allowance
 from bridge.session.device import DeviceSession, Services
 from bridge.session.doorkeeper import ConfiguredDoorkeeper
 from bridge.session.gate import Gate
 from bridge.session.lease import Leases
 
-__all__ = ["ConfiguredDoorkeeper", "DeviceSession", "Gate", "Leases", "Services"]
+__all__ = ["Allowance", "ConfiguredDoorkeeper", "DeviceSession", "Gate", "Leases", "Services"]

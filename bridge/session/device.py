@@ -2,16 +2,16 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import trio
 
-from bridge.maildrop import unacknowledged_plan, update_plan
+from bridge.maildrop import Maildrop, unacknowledged_plan, update_plan
 from bridge.model.failures import BridgeError, StoreError
-from bridge.model.names import DeviceId, SessionId
+from bridge.model.names import DeviceId, MsgNum, SessionId
 from bridge.model.peer import private_peer
 from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
 from bridge.model.update import SessionRecord, UpdatePlan
@@ -33,11 +33,12 @@ from bridge.pop3 import (
     Top,
     UidlAsked,
 )
+from bridge.session.ahead import Allowance, FetchTogether, ReadAhead
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
 from bridge.session.lease import Leases
 from bridge.session.ports import Doorkeeper, Maildrops
 from bridge.session.retention import expire
-from bridge.session.transaction import CutConnection, Transaction
+from bridge.session.transaction import JOINED, CutConnection, Transaction
 from bridge.telemetry import count, get_logger, instant
 
 UPDATE_DEADLINE = 15.0
@@ -62,6 +63,8 @@ class Services:
     leases: Leases
     login_seconds: Callable[[], float]
     now: Callable[[], float] = time.time
+    together: FetchTogether | None = None
+    allowance: Allowance = field(default_factory=lambda: Allowance(0))
 
 
 class DeviceSession:
@@ -122,6 +125,8 @@ class DeviceSession:
         except CutConnection as cut:
             self._reason = f"cut: {cut}"
         finally:
+            if self._transaction is not None:
+                self._transaction.close()
             self._finish()
             self._stream.abort()
 
@@ -169,6 +174,7 @@ class DeviceSession:
                 case StartTls():
                     await self._start_tls()
                 case Quit():
+                    await self._flush()  # what is to be sent before it belongs to its plan
                     await self._quit()
                 case Stat() | List() | UidlAsked() | Retr() | Top() | Dele() | Last() | Rset():
                     assert self._transaction is not None, "the state table lets no such command through before a login"
@@ -188,6 +194,8 @@ class DeviceSession:
         data = self._pop3.data_to_send()
         if data:
             await self._open_pump.send(data)
+        if self._transaction is not None:
+            self._transaction.flushed()
 
     def _features(self, *, tls_active: bool) -> Features:
         policy = self._listener.plaintext_login
@@ -230,11 +238,29 @@ class DeviceSession:
         count("logins_ok")
         self._login.deadline = float("inf")
         self._settings = device
-        self._transaction = Transaction(
-            device.id, maildrop, self._pop3, self._services.maildrops, self._flush, lambda: self._open_pump.sent
-        )
+        self._transaction = self._open_transaction(device, maildrop)
         log.info("session.opened", device=device.id, peer=str(self.peer), messages=len(maildrop), session=self.id)
         self._pop3.login_accepted(len(maildrop), maildrop.total, replace(self._offered, expire=expire(device)))
+
+    def _open_transaction(self, device: DeviceSettings, maildrop: Maildrop) -> Transaction:
+        # Where it decides what is shown again, each message must be known to have gone out.
+        joined = 0 if device.on_retrieve == "hide-unacknowledged" else JOINED
+        return Transaction(
+            device.id,
+            maildrop,
+            self._pop3,
+            self._services.maildrops,
+            self._flush,
+            lambda: self._open_pump.sent,
+            ahead=self._open_ahead,
+            joined=joined,
+        )
+
+    def _open_ahead(self, maildrop: Maildrop, deleted: Collection[MsgNum]) -> ReadAhead | None:
+        services = self._services
+        if services.together is None or not services.server.read_ahead:
+            return None
+        return ReadAhead(maildrop, deleted, services.together, services.server.read_ahead, services.allowance)
 
     def _plan(self) -> UpdatePlan | None:
         if self._transaction is None or self._settings is None:

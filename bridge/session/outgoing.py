@@ -9,11 +9,12 @@ from bridge.octets import CrlfRepair, HeaderScan
 class Outgoing:
     """Repairs a message's line ends as it streams by, measures it, and adds to its header what its source wants there.
 
-    `octets` is what was given so far, as a device counts it (RFC 1939 §11).
+    `octets` is what was given so far, as a device counts it (RFC 1939 §11). Without `measure`, nobody needs `measured`.
     """
 
-    def __init__(self, edit: SourceEdit | None) -> None:
+    def __init__(self, edit: SourceEdit | None, *, measure: bool = True) -> None:
         self.octets = 0
+        self._measure = measure
         self._editing = None if edit is None else HeaderEditing(edit.mark, edit.provenance)
         self._repair = CrlfRepair()
         self._scan = HeaderScan()
@@ -29,13 +30,18 @@ class Outgoing:
         self.octets += len(owed)
         return given + owed
 
+    def whole(self, message: bytes) -> bytes:
+        """Give all of a message that is here whole, as it is to be sent."""
+        given, end = self.feed(message), self.finish()
+        return given + end if end else given
+
     @property
     def measured(self) -> MeasuredMessage:
         """What the message itself counts to, without what was added, once it is finished."""
         return MeasuredMessage(self._repair.octets, self._scan.subject)
 
     def _given(self, repaired: bytes) -> bytes:
-        if not self._scan.done:
+        if self._measure and not self._scan.done:
             self._scan.feed(repaired)
         given = repaired if self._editing is None else self._editing.feed(repaired)
         self.octets += len(given)

@@ -1,13 +1,17 @@
 """The TRANSACTION state (RFC 1939 §5): one maildrop, this session's marks, and the replies to what is asked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import assert_never
+
+import trio
 
 from bridge.adapt import position_stub
 from bridge.maildrop import Maildrop, SourceEdit
 from bridge.model.failures import MessageChanged, UpstreamError
 from bridge.model.names import MsgNum
+from bridge.model.places import Location
 from bridge.pop3 import (
     Dele,
     Last,
@@ -22,10 +26,14 @@ from bridge.pop3 import (
     scan_lines,
     uidl_lines,
 )
+from bridge.session.ahead import ReadAhead
 from bridge.session.answers import ALREADY_DELETED, NO_SUCH_MESSAGE, answer
 from bridge.session.outgoing import Outgoing
 from bridge.session.ports import Content, Maildrops
 from bridge.telemetry import count, get_logger
+
+JOINED = 65_536
+"""Octets of whole messages that are sent together where a device does not wait for each."""
 
 SLICE = 4096
 """Messages in one slice of a long listing: about 160 KiB of unique-ids, sent before the next is made."""
@@ -34,6 +42,8 @@ log = get_logger("session")
 
 Command = Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset
 Flush = Callable[[], Awaitable[None]]
+OpenAhead = Callable[[Maildrop, Collection[MsgNum]], ReadAhead | None]
+"""Opens what reads a maildrop ahead, given the numbers that are not fetched any more."""
 
 
 class CutConnection(Exception):
@@ -55,6 +65,18 @@ class Marks:
     octets: int = 0
 
 
+class Pieces:
+    """A message that is here, as `Content`."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+
+    async def receive(self) -> bytes:
+        """Give the next octets; waits for nothing but the others' turn."""
+        await trio.lowlevel.checkpoint()
+        return next(self._pieces, b"")
+
+
 class Transaction:
     """Answers the commands of one logged-in session."""
 
@@ -66,6 +88,9 @@ class Transaction:
         port: Maildrops,
         flush: Flush,
         on_wire: Callable[[], int],
+        *,
+        ahead: OpenAhead | None = None,
+        joined: int = JOINED,
     ) -> None:
         self.maildrop = maildrop
         self.marks = Marks(accessed=maildrop.accessed)
@@ -74,6 +99,9 @@ class Transaction:
         self._port = port
         self._flush = flush
         self._on_wire = on_wire
+        self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted)
+        self._joined = joined
+        self._queued: list[MsgNum] = []
 
     async def handle(self, command: Command) -> None:
         """Answer one command. Waits for the upstream and the device; raises `CutConnection` when a reply that was
@@ -95,6 +123,18 @@ class Transaction:
                 await self._one(command, number)
             case _:
                 assert_never(command)
+
+    def flushed(self) -> None:
+        """Hear that all that was queued was sent."""
+        if self._queued:
+            for num in self._queued:
+                self.marks.sent.setdefault(num, self._on_wire())
+            self._queued.clear()
+
+    def close(self) -> None:
+        """Fetch nothing more. Done again, it does nothing."""
+        if self._ahead is not None:
+            self._ahead.close()
 
     def _stat(self) -> None:
         """STAT counts what is not marked as deleted (RFC 1939 §5)."""
@@ -150,7 +190,11 @@ class Transaction:
         location, size = self.maildrop.location(num), self.maildrop.sizes[num - 1]
         begun = False
         try:
-            async with self._port.read(self.maildrop.seq(num), location, size) as content:
+            ahead = await self._fetched_ahead(command, num)
+            if ahead is not None and len(ahead) == 1 and isinstance(command, Retr):
+                await self._whole(num, ahead[0])
+                return
+            async with self._open(num, location, size, ahead) as content:
                 chunk = await content.receive()
                 begun = True
                 if isinstance(command, Retr):
@@ -164,6 +208,41 @@ class Transaction:
             if begun:
                 raise CutConnection(str(failure)) from failure
             self._pop3.error(reply.text, reply.code)
+
+    async def _fetched_ahead(self, command: Retr | Top, num: MsgNum) -> list[bytes] | None:
+        """Give a message that was fetched ahead, or is on its way. TOP takes what is here, and leaves it there."""
+        if self._ahead is None:
+            return None
+        if isinstance(command, Top):
+            return self._ahead.look(num)
+        text = self._ahead.take(num)
+        return await self._ahead.wait(num) if text is None and self._ahead.coming(num) else text
+
+    def _open(
+        self, num: MsgNum, location: Location, size: int, ahead: list[bytes] | None
+    ) -> AbstractAsyncContextManager[Content]:
+        if ahead is not None:
+            return nullcontext(Pieces(ahead))
+        return self._port.read(self.maildrop.seq(num), location, size)
+
+    async def _whole(self, num: MsgNum, text: bytes) -> None:
+        """Send a message that is here whole: in one piece, or together with those that the device asked for with it."""
+        listed, known = self.maildrop.sizes[num - 1], bool(self.maildrop.measured[num - 1])
+        outgoing = Outgoing(self.maildrop.edit(num), measure=not known)
+        message = outgoing.whole(text)
+        changed = known and outgoing.octets != listed
+        if changed:
+            outgoing = Outgoing(self.maildrop.edit(num))
+            outgoing.whole(text)
+        if changed or not known:
+            self._port.measured(self.maildrop.location(num), outgoing.measured)
+        if changed:
+            raise MessageChanged("", f"message {num} of device {self._device} is no longer as long as it was listed")
+        self._pop3.whole_message(message, listed if known else None)
+        self._queued.append(num)
+        self._accessed(num, outgoing.octets)
+        if self._pop3.queued >= self._joined:
+            await self._flush()
 
     async def _retr(self, num: MsgNum, content: Content, chunk: bytes) -> None:
         edit, listed = self.maildrop.edit(num), self.maildrop.sizes[num - 1]

@@ -12,6 +12,7 @@ from bridge.model.settings import AccountSettings
 from bridge.model.update import BringBack, Intent, MovedTo
 from bridge.telemetry import instant
 from bridge.upstream.acting import Begun
+from bridge.upstream.batches import Batches, Sink
 from bridge.upstream.bringing_back import bring_back
 from bridge.upstream.carrying_out import CarryingOut
 from bridge.upstream.fetching import open_for
@@ -101,6 +102,12 @@ class Account:
         return ContentReader(
             self._pool, self._names, location, size, in_ranges=self._in_ranges, urgency=Urgency.MEASURE
         )
+
+    def batches(
+        self, key: MailboxKey, uidvalidity: UidValidity, sink: Sink, urgency: Urgency = Urgency.READ
+    ) -> Batches:
+        """Give what fetches many small messages of one mailbox together, until it is closed."""
+        return Batches(self._pool, self._names, key, uidvalidity, sink, urgency)
 
     async def measure(
         self,
