@@ -23,6 +23,9 @@ MAIL_UID = 50_000
 """Owner of the mail when root starts it: Dovecot refuses to serve mail as root."""
 
 USERS = {"anna": "anna secret", "ben": "ben-secret"}
+RECORDED = "protocol imap {\n  rawlog_dir = %h/rawlog\n}\n"
+"""For `extra`: what IMAP clients say is kept for users of whom `record` was asked."""
+
 FRESH = 1000
 """How many users `fresh_user` can give: known from the start, since Dovecot reads its users with a delay."""
 
@@ -127,13 +130,14 @@ def _binary() -> str | None:
 class Dovecot(ReferenceUpstream):
     """`with Dovecot() as d:` a running server. All ports are on `host`; `users` maps names to passwords.
 
-    `ca_file` is what a client must trust for `localhost` and 127.0.0.1. `storage` is how mail is kept;
-    `extra` is further text for the config, such as `imap_capability = …`; `where` is the directory that its own is in.
+    `ca_file` is what a client must trust for `localhost` and 127.0.0.1. `storage` is how mail is kept: `mdbox` takes
+    20,000 messages in a second. `extra` is further text for the config, such as `imap_capability = …`; `where` is the
+    directory that its own is in.
     """
 
     def __init__(
         self,
-        storage: Literal["sdbox", "maildir"] = "sdbox",
+        storage: Literal["sdbox", "maildir", "mdbox"] = "sdbox",
         users: Mapping[str, str] = USERS,
         extra: str = "",
         where: str = "/tmp",
@@ -188,6 +192,21 @@ class Dovecot(ReferenceUpstream):
     def fresh_user(self) -> str:
         """Give a user whose mailboxes are empty and whom nobody else was given."""
         return f"fresh{next(self._fresh)}"
+
+    def record(self, user: str) -> None:
+        """Keep what is said in this user's connections from now on; `extra` must have had `RECORDED`."""
+        for path in (self.root / "home" / user, self._rawlog(user)):
+            path.mkdir(exist_ok=True)
+            if os.geteuid() == 0:
+                os.chown(path, MAIL_UID, MAIL_UID)
+
+    def said(self, user: str) -> list[bytes]:
+        """Give every line that clients sent in this user's recorded connections, without its time."""
+        paths = sorted(self._rawlog(user).glob("*.in"))
+        return [line.partition(b" ")[2] for path in paths for line in path.read_bytes().splitlines()]
+
+    def _rawlog(self, user: str) -> Path:
+        return self.root / "home" / user / "rawlog"
 
     @property
     def pid(self) -> int:

@@ -42,6 +42,15 @@ def append(imap: Imap, mailbox: str, octets: bytes, flags: tuple[str, ...] = (),
     return int(found.group(1)) if found else 0
 
 
+def append_at_once(imap: Imap, mailbox: str, messages: Iterable[bytes]) -> None:
+    """Append messages by one command: MULTIAPPEND (RFC 3502) with literals that wait for nothing (RFC 7888)."""
+    tag = imap._new_tag()
+    imap.tagged_commands[tag] = None
+    literals = b"".join(b" {%d+}\r\n%b" % (len(octets), octets) for octets in messages)
+    imap.send(b'%b APPEND "%b"%b\r\n' % (tag, mailbox.encode(), literals))
+    _done(imap._command_complete("APPEND", tag))
+
+
 def _select(imap: Imap, mailbox: str, readonly: bool) -> int:
     data = _done(imap.select(f'"{mailbox}"', readonly))  # type: ignore[arg-type]
     assert isinstance(data[0], bytes)
@@ -75,11 +84,42 @@ def flags(imap: Imap, mailbox: str) -> dict[int, frozenset[str]]:
     return found
 
 
-def expunge(imap: Imap, mailbox: str, uid: int) -> None:
-    """Remove one message for good."""
+def expunge(imap: Imap, mailbox: str, uids: str) -> None:
+    """Remove messages for good; `uids` is a set as IMAP writes it."""
     _select(imap, mailbox, readonly=False)
-    _done(imap.uid("STORE", str(uid), "+FLAGS.SILENT", "(\\Deleted)"))
-    _done(imap.uid("EXPUNGE", str(uid)))
+    _done(imap.uid("STORE", uids, "+FLAGS.SILENT", "(\\Deleted)"))
+    _done(imap.uid("EXPUNGE", uids))
+
+
+def copy(imap: Imap, mailbox: str, uids: str, target: str) -> None:
+    """Copy messages to another mailbox."""
+    _select(imap, mailbox, readonly=True)
+    _done(imap.uid("COPY", uids, f'"{target}"'))
+
+
+def move(imap: Imap, mailbox: str, uids: str, target: str) -> None:
+    """Move messages to another mailbox by one command (RFC 6851)."""
+    _select(imap, mailbox, readonly=False)
+    _done(imap.uid("MOVE", uids, f'"{target}"'))
+
+
+def create(imap: Imap, mailbox: str) -> None:
+    """Make an empty mailbox."""
+    _done(imap.create(f'"{mailbox}"'))
+
+
+def delete(imap: Imap, mailbox: str) -> None:
+    """Delete a mailbox with all that is in it, from outside of it."""
+    _select(imap, "INBOX", readonly=True)
+    _done(imap.delete(f'"{mailbox}"'))
+
+
+def uidvalidity(imap: Imap, mailbox: str) -> int:
+    """Give a mailbox's UIDVALIDITY."""
+    kind, [line] = imap.status(f'"{mailbox}"', "(UIDVALIDITY)")
+    assert kind == "OK"
+    assert line is not None
+    return int(line.split()[-1].rstrip(b")"))
 
 
 class ReferenceUpstream:
@@ -123,4 +163,4 @@ class ReferenceUpstream:
     def expunge(self, user: str, mailbox: str, uid: int) -> None:
         """Remove one message, as another client of the account would."""
         with self.client(user) as imap:
-            expunge(imap, mailbox, uid)
+            expunge(imap, mailbox, str(uid))

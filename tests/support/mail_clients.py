@@ -138,7 +138,10 @@ class Mpop(MailClient):
 
 
 class Getmail(MailClient):
-    """getmail6, handing each message to a program: its own maildir delivery refuses to run as root."""
+    """getmail6, handing each message to a program: its own maildir delivery refuses to run as root.
+
+    It misses the end of a program that ends before it waits for that, and then waits for minutes: hence the pause.
+    """
 
     program = "getmail"
     alters = frozenset({"header only"})
@@ -152,7 +155,7 @@ class Getmail(MailClient):
             f"[retriever]\ntype = {kind}\nserver = localhost\nport = {login.door.port}\nusername = {login.name}\n"
             f"password = {login.password}\n{trust}{stls}\n"
             f"[destination]\ntype = MDA_external\npath = /bin/sh\nallow_root_commands = true\n"
-            f"arguments = ('-c', 'cat > $(mktemp {mail}/new/XXXXXXXX)')\n\n"
+            f"arguments = ('-c', 'cat > $(mktemp {mail}/new/XXXXXXXX); sleep 0.03')\n\n"
             "[options]\nread_all = false\ndelete = false\ndelivered_to = false\nreceived = false\nverbose = 0\n"
         )
         self._run(home, "getmail", "--getmaildir", str(home), "--rcfile", str(home / "getmailrc"))

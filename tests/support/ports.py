@@ -23,9 +23,12 @@ def until(seconds: float, pause: float = 0.02) -> Iterator[None]:
         time.sleep(pause)
 
 
-def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Return once `ready()` is true; raise TimeoutError naming `what` when it is not within `seconds`."""
-    for _ in until(seconds):
+def wait_until(ready: Callable[[], bool], seconds: float, what: str, pause: float = 0.02) -> None:
+    """Return once `ready()` is true; raise TimeoutError naming `what` when it is not within `seconds`.
+
+    `pause` is the time between two tries: a longer one for what is dear to ask.
+    """
+    for _ in until(seconds, pause):
         if ready():
             return
     raise TimeoutError(f"{what}: not within {seconds:g} s")

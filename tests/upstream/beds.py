@@ -99,7 +99,7 @@ class Bed:
 
         def work(imap: Imap) -> None:
             for uid in uids:
-                expunge(imap, mailbox, uid)
+                expunge(imap, mailbox, str(uid))
 
         await self.ask(work)
 
