@@ -20,6 +20,9 @@ SMALLEST_BATCH = 64 * 1024
 MESSAGES = 400
 """Messages of a batch, at most: their UIDs are to fit a command line, whichever they are."""
 
+LOOKED_AT = 1000
+"""Messages looked at, at most, to find those of a batch: others may be spooled, or here."""
+
 WHOLE_OCTETS = 64 * 1024
 """A message up to this long is kept in one piece, and sent in one."""
 
@@ -95,12 +98,19 @@ class ReadAhead:
 
     `deleted` are the numbers that are not fetched any more; it may grow. `limit` bounds, in octets, what is here or
     asked for. What the device does not ask for is thrown away and counted. Of a session that goes in no order
-    nothing is fetched ahead.
+    nothing is fetched ahead, and never what is `spooled`.
     """
 
     def __init__(
-        self, maildrop: Maildrop, deleted: Collection[MsgNum], fetch: FetchTogether, limit: int, allowance: Allowance
+        self,
+        maildrop: Maildrop,
+        deleted: Collection[MsgNum],
+        fetch: FetchTogether,
+        limit: int,
+        allowance: Allowance,
+        spooled: Callable[[MsgNum], bool] = lambda num: False,
     ) -> None:
+        self._spooled = spooled
         self._maildrop = maildrop
         self._deleted = deleted
         self._fetch = fetch
@@ -213,12 +223,14 @@ class ReadAhead:
         """Give the next numbers with their sizes, at least one if there is any, and where to go on from."""
         wanted: dict[int, int] = {}
         num, left = self._next, octets
-        while num and len(wanted) < MESSAGES:
+        for _ in range(LOOKED_AT):
+            if not num or len(wanted) == MESSAGES:
+                break
             size = self._maildrop.sizes[num - 1]
             alone = num in self._alone or size > self._limit // LARGEST_SHARE
             if alone and num != self._last:
                 break  # no more before the device has come to it
-            if not alone and num not in self._charged:
+            if not alone and num not in self._charged and not self._spooled(MsgNum(num)):
                 if wanted and size > left:
                     break
                 wanted[num] = size

@@ -256,11 +256,14 @@ class DeviceSession:
             joined=joined,
         )
 
-    def _open_ahead(self, maildrop: Maildrop, deleted: Collection[MsgNum]) -> ReadAhead | None:
+    def _open_ahead(
+        self, maildrop: Maildrop, deleted: Collection[MsgNum], spooled: Callable[[MsgNum], bool]
+    ) -> ReadAhead | None:
         services = self._services
         if services.together is None or not services.server.read_ahead:
             return None
-        return ReadAhead(maildrop, deleted, services.together, services.server.read_ahead, services.allowance)
+        limit = services.server.read_ahead
+        return ReadAhead(maildrop, deleted, services.together, limit, services.allowance, spooled)
 
     def _plan(self) -> UpdatePlan | None:
         if self._transaction is None or self._settings is None:

@@ -42,8 +42,8 @@ log = get_logger("session")
 
 Command = Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset
 Flush = Callable[[], Awaitable[None]]
-OpenAhead = Callable[[Maildrop, Collection[MsgNum]], ReadAhead | None]
-"""Opens what reads a maildrop ahead, given the numbers that are not fetched any more."""
+OpenAhead = Callable[[Maildrop, Collection[MsgNum], Callable[[MsgNum], bool]], ReadAhead | None]
+"""Opens what reads a maildrop ahead, given the numbers that are not fetched any more, and what tells those spooled."""
 
 
 class CutConnection(Exception):
@@ -99,7 +99,7 @@ class Transaction:
         self._port = port
         self._flush = flush
         self._on_wire = on_wire
-        self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted)
+        self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted, self._spooled)
         self._joined = joined
         self._queued: list[MsgNum] = []
 
@@ -216,7 +216,14 @@ class Transaction:
         if isinstance(command, Top):
             return self._ahead.look(num)
         text = self._ahead.take(num)
-        return await self._ahead.wait(num) if text is None and self._ahead.coming(num) else text
+        if text is None and self._ahead.coming(num):
+            text = await self._ahead.wait(num)
+        if text is not None:
+            self._port.fetched(self.maildrop.seq(num), self.maildrop.location(num), text)
+        return text
+
+    def _spooled(self, num: MsgNum) -> bool:
+        return self._port.spooled(self.maildrop.seq(num), self.maildrop.location(num))
 
     def _open(
         self, num: MsgNum, location: Location, size: int, ahead: list[bytes] | None

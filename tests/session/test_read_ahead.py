@@ -254,6 +254,16 @@ def test_what_comes_when_nobody_wants_it_any_more_is_counted() -> None:
     assert counters()["read_ahead_wasted"] - wasted == sum(len(text(n)) for n in session.upstream.asked[0])
 
 
+def test_what_is_spooled_is_left_where_it_is() -> None:
+    upstream = Upstream()
+    spooled = range(5, 1500)
+    drop = maildrop([SIZE] * 2000, 2000)
+    ahead = ReadAhead(drop, (), upstream, LIMIT, Allowance(LIMIT), lambda num: num in spooled)
+    alone = [num for num in range(1, 2001) if ahead.take(MsgNum(num)) is None]
+    assert alone == [1, *spooled]
+    assert sorted(uid for batch in upstream.asked for uid in batch) == [2, 3, 4, *range(1500, 2001)]
+
+
 def test_several_mailboxes_are_asked_each_for_its_own() -> None:
     one, two = Upstream(), Upstream()
     rows = [
