@@ -10,18 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bridge.imap.encode import Argument, Mailbox, Part, parts_text, text_argument
+from bridge.imap.encode import Argument, Charset, Mailbox, Part, parts_text, text_argument
 from bridge.imap.errors import UnsendableArgument
 from bridge.imap.limits import MAX_U32, MAX_U63
 from bridge.imap.sets import UidSet
 from bridge.model.secret import Secret
 from bridge.sasl import SaslError, encode_plain
 
-Handshake = Literal["", "LOGIN", "AUTHENTICATE", "STARTTLS", "IDLE"]
+Handshake = Literal["", "LOGIN", "AUTHENTICATE", "STARTTLS", "COMPRESS", "IDLE"]
 MailboxArgument = str | bytes
 
 _WORD = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
 _SECTION = re.compile(r"[A-Za-z0-9.]*(?: \([A-Za-z0-9 -]+\))?")
+_NEWS = b"(MessageNew MessageExpunge)"
 _CRITERION = re.compile(r"[A-Za-z0-9.*:,-]+|[()]")
 
 
@@ -49,6 +50,11 @@ def capability() -> Command:
 def starttls() -> Command:
     """STARTTLS. After its OK, upgrade the stream and call `ImapConnection.tls_started()`; nothing else may be sent."""
     return Command("STARTTLS", handshake="STARTTLS")
+
+
+def compress() -> Command:
+    """COMPRESS DEFLATE (RFC 4978 §3). From its OK on `ImapConnection` packs and unpacks by itself."""
+    return Command("COMPRESS", (b" DEFLATE",), handshake="COMPRESS")
 
 
 def login(user: str, password: Secret) -> Command:
@@ -94,9 +100,36 @@ def list_mailboxes(pattern: str = "*", special_use: bool = False) -> Command:
     return Command("LIST", (b' "" ', Mailbox(pattern), suffix))
 
 
-def examine(mailbox: MailboxArgument, condstore: bool = False) -> Command:
-    """EXAMINE: opens a mailbox without changing anything in it (RFC 3501 §6.3.2)."""
-    return Command("EXAMINE", (b" ", Mailbox(mailbox), b" (CONDSTORE)" if condstore else b""))
+def list_status(mailboxes: Iterable[MailboxArgument], items: Iterable[str]) -> Command:
+    """LIST of these mailboxes with the STATUS of each, in one command (RFC 5819 §2).
+
+    Names are patterns there: one with `*` or `%` in it may bring others, too.
+    """
+    return Command("LIST", (b' "" ', *_mailboxes(mailboxes), b" RETURN (STATUS (" + _words(items).lstrip() + b"))"))
+
+
+def notify(mailboxes: Iterable[MailboxArgument]) -> Command:
+    """NOTIFY SET: from now on the server tells by itself what comes to and goes from these mailboxes, in STATUS
+    responses, and from the open one as ever; first it tells how they are (RFC 5465 §3.1, §5).
+    """
+    return Command(
+        "NOTIFY", (b" SET STATUS (selected " + _NEWS + b") (mailboxes ", *_mailboxes(mailboxes), b" " + _NEWS + b")")
+    )
+
+
+def examine(
+    mailbox: MailboxArgument, condstore: bool = False, since: tuple[int, int] | None = None, known: UidSet | None = None
+) -> Command:
+    """EXAMINE: opens a mailbox without changing anything in it (RFC 3501 §6.3.2).
+
+    `since` is a UIDVALIDITY and a mod-sequence: then the server tells what went since, among the UIDs `known` if
+    given, and what changed. It needs `enable(["QRESYNC"])` (RFC 7162 §3.2.5).
+    """
+    suffix = b" (CONDSTORE)" if condstore else b""
+    if since is not None:
+        uids = b" " + _set(known) if known else b""
+        suffix = b" (QRESYNC (%b %b%b))" % (_number(since[0], MAX_U32), _number(since[1], MAX_U63), uids)
+    return Command("EXAMINE", (b" ", Mailbox(mailbox), suffix))
 
 
 def select(mailbox: MailboxArgument, condstore: bool = False) -> Command:
@@ -139,6 +172,17 @@ def fetch_headers(uids: UidSet, fields: Iterable[str]) -> Command:
     return Command("UID FETCH", (b" ", _set(uids), b" (UID ", _header_fields(fields), b")"))
 
 
+def fetch_arrivals(first_uid: int, fields: Iterable[str], emailid: bool = False, gmail: bool = False) -> Command:
+    """UID FETCH of what a listing needs and of header fields, both at once, from `first_uid` on.
+
+    As with `list_messages` the last message always answers. Answers come as `Fetched`.
+    """
+    extra = (b" EMAILID" if emailid else b"") + (b" X-GM-MSGID" if gmail else b"")
+    uids = _number(first_uid, MAX_U32)
+    items = b"UID RFC822.SIZE INTERNALDATE%b " % extra + _header_fields(fields)
+    return Command("UID FETCH", (b" %b:* (%b)" % (uids, items),))
+
+
 def fetch_facts(uids: UidSet, fields: Iterable[str] = ()) -> Command:
     """UID FETCH of what an intent is checked against: size, flags, INTERNALDATE, and header fields, if any."""
     wanted = tuple(fields)
@@ -163,7 +207,7 @@ def search(criteria: Sequence[str | bytes | UidSet], esearch: bool = False) -> C
     A `UidSet` stands for itself, as behind `"UID"`. 8-bit strings are announced as UTF-8.
     """
     eight_bit = any(isinstance(word, bytes) and not word.isascii() for word in criteria)
-    parts: list[Part] = [b" RETURN (ALL COUNT)" if esearch else b"", b" CHARSET UTF-8" if eight_bit else b""]
+    parts: list[Part] = [b" RETURN (ALL COUNT)" if esearch else b"", Charset() if eight_bit else b""]
     gap = b" "
     for word in criteria:
         parts += (b"" if word == ")" else gap, _criterion(word))
@@ -220,6 +264,13 @@ def _words(words: Iterable[str]) -> bytes:
     if not text:
         raise UnsendableArgument("A command needs at least one word here.")
     return text.encode("ascii")
+
+
+def _mailboxes(mailboxes: Iterable[MailboxArgument]) -> tuple[Part, ...]:
+    parts = [part for mailbox in mailboxes for part in (b" ", Mailbox(mailbox))]
+    if not parts:
+        raise UnsendableArgument("A command needs at least one mailbox.")
+    return (b"(", *parts[1:], b")")
 
 
 def _header_fields(fields: Iterable[str]) -> bytes:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from bridge.imap.commands import Command
+from bridge.imap.deflate import Deflate
 from bridge.imap.encode import LiteralMode
 from bridge.imap.errors import ImapMisuse, ImapProtocolError
 from bridge.imap.events import (
@@ -24,6 +25,7 @@ from bridge.imap.sending import Sender
 
 _NEED_DATA: Final = NeedData()
 _CLOSED: Final = Closed()
+_LAYERS: Final = frozenset({"STARTTLS", "COMPRESS"})
 _SIGN_INS: Final = frozenset({"LOGIN", "AUTHENTICATE"})
 
 
@@ -32,6 +34,7 @@ class ImapConnection:
 
     The round of whoever owns the stream: send all of `data_to_send()`; `receive_data()` what came; take `next_event()`
     until `NeedData`. Take all events before receiving more: what is not taken stays buffered. Nothing here waits.
+    While `packed`, more is to be had of what came already: `receive_data(b"")` unpacks it, a little at a time.
 
     After `ImapProtocolError` the connection is dead: every later `next_event()` and `send()` raises it again.
     `fast=False` reads listings and messages with the general parser alone; it exists for tests that compare the two.
@@ -46,6 +49,7 @@ class ImapConnection:
         self._sent = 0
         self._told_since_sign_in = False
         self._tls_granted = False
+        self._layer: Deflate | None = None
         self._ended = False
         self._failure: ImapProtocolError | None = None
 
@@ -74,6 +78,16 @@ class ImapConnection:
         return self._sender.idling
 
     @property
+    def compressed(self) -> bool:
+        """True from the OK of COMPRESS on: what is sent and what arrives is packed (RFC 4978 §3)."""
+        return self._layer is not None
+
+    @property
+    def packed(self) -> bool:
+        """True while what arrived is not all unpacked: `receive_data(b"")` goes on, before anything is received."""
+        return self._layer is not None and self._layer.unread
+
+    @property
     def body_left(self) -> int:
         """Octets still to come of the body that is being streamed; 0 between bodies."""
         return self._reader.body_left
@@ -86,11 +100,23 @@ class ImapConnection:
     @property
     def held(self) -> int:
         """Octets that arrived and are not given yet: once all events were taken, of one unfinished response at most."""
-        return self._reader.held
+        return self._reader.held + (len(self._layer) if self._layer is not None else 0)
 
     def receive_data(self, data: bytes) -> None:
-        """Take what arrived. Empty `data` does nothing: the end is `receive_eof()`."""
-        self._reader.feed(data)
+        """Take what arrived; of packed octets only so much is unpacked as bounds what is held. Empty `data` is no end:
+        that is `receive_eof()`.
+        """
+        if self._layer is None:
+            self._reader.feed(data)
+            return
+        self._layer.feed(data)
+        self._unpack(self._layer)
+
+    def _unpack(self, layer: Deflate) -> None:
+        try:
+            self._reader.feed(layer.take())
+        except ImapProtocolError as failure:
+            self._failure = self._failure or failure
 
     def receive_eof(self) -> None:
         """The server closed. Events of what came before are still to be had, then `Closed` for ever."""
@@ -100,7 +126,7 @@ class ImapConnection:
         """Give the next event, `NeedData` when there is none.
 
         Raises `ImapProtocolError` for what cannot be IMAP, goes beyond a limit, answers a command never sent, comes
-        behind the OK of STARTTLS, or ends in the middle of a response.
+        behind the OK of STARTTLS, cannot be unpacked, or ends in the middle of a response.
         """
         if self._failure is not None:
             raise self._failure
@@ -113,8 +139,8 @@ class ImapConnection:
     def send(self, command: Command) -> str:
         """Queue a command and give its tag; several may be under way. Literals wait for the server by themselves.
 
-        Raises `ImapMisuse` while IDLE (before `end_idle()`), AUTHENTICATE or STARTTLS is open, and for LOGIN under
-        LOGINDISABLED. Nothing is queued then.
+        Raises `ImapMisuse` while IDLE (before `end_idle()`), AUTHENTICATE, STARTTLS or COMPRESS is open, for LOGIN
+        under LOGINDISABLED, and for COMPRESS and STARTTLS once all is compressed. Nothing is queued then.
         """
         if self._failure is not None:
             raise self._failure
@@ -122,6 +148,8 @@ class ImapConnection:
             raise ImapMisuse("LOGIN cannot be sent while the server says LOGINDISABLED")
         if self._tls_granted:
             raise ImapMisuse(f"{command.name} cannot be sent before TLS has started")
+        if self._layer is not None and command.handshake in _LAYERS:
+            raise ImapMisuse(f"{command.name} cannot be sent once all is compressed")
         tag = f"A{self._sent + 1}"
         self._sender.send(tag, command)
         self._sent += 1
@@ -136,7 +164,8 @@ class ImapConnection:
 
     def data_to_send(self) -> bytes:
         """Drain what is to be sent now; empty when there is nothing."""
-        return self._sender.drain()
+        data = self._sender.drain()
+        return self._layer.pack(data) if data and self._layer is not None else data
 
     def tls_started(self) -> None:
         """The stream was upgraded after the OK of STARTTLS: forget everything said before (RFC 9051 §6.2.1).
@@ -156,7 +185,7 @@ class ImapConnection:
         response = self._reader.next()
         if response is not None:
             return self._noticed(response)
-        if not self._ended:
+        if not self._ended or self.packed:
             return _NEED_DATA
         if self._reader.unread:
             raise ImapProtocolError("The server closed the connection in the middle of a response.")
@@ -191,6 +220,10 @@ class ImapConnection:
                 self._learn(frozenset())
             self._learn_code(response.code)
             self._tls_granted = command.handshake == "STARTTLS"
+            if command.handshake == "COMPRESS":
+                # What came behind this OK is packed already; it is unpacked in the next round.
+                self._layer = Deflate()
+                self._layer.feed(self._reader.give_back())
         self._sender.ended(response.tag)
         if self._tls_granted:
             self._refuse_octets_behind_starttls()

@@ -66,7 +66,15 @@ class Mailbox:
         return repr(self.name)
 
 
-Part = bytes | Argument | Mailbox
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """Announces that strings are in UTF-8; where UTF-8 was agreed on, saying so is an error (RFC 6855 §3)."""
+
+    def __repr__(self) -> str:
+        return " CHARSET UTF-8"
+
+
+Part = bytes | Argument | Mailbox | Charset
 
 
 def text_argument(text: str, *, secret: bool = False, bare: bool = True) -> Argument:
@@ -84,6 +92,8 @@ def segments(parts: Iterable[Part], mode: LiteralMode, *, utf8: bool) -> list[by
         match part:
             case bytes():
                 out[-1] += part
+            case Charset():
+                out[-1] += b"" if utf8 else b" CHARSET UTF-8"
             case Mailbox():
                 _append(out, part.octets(utf8=utf8), mode, bare=True)
             case Argument():

@@ -18,6 +18,9 @@ DEPTH = 64
 NODES = 65_536
 """Words, strings and lists in one response. Our own: as many as a line of `LINE_OCTETS` can hold."""
 
+UNPACKED_OCTETS = 64 * 1024
+"""What is unpacked at once of compressed octets: as much as is received at once where nothing is compressed."""
+
 ROWS = 1000
 """Lines of a listing in one `FetchedRows`: a batch that fits one database transaction."""
 

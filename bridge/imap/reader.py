@@ -87,6 +87,10 @@ class Reader:
         """Append what arrived."""
         self._input.feed(data)
 
+    def give_back(self) -> bytes:
+        """Take out again what arrived behind the last response given, unread."""
+        return self._input.take(len(self._input))
+
     def next(self) -> Response | None:
         """Give the next response, or part of a body; None while nothing is whole. Raises `ImapProtocolError`."""
         while not self._ready:

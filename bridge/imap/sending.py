@@ -3,10 +3,13 @@
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from bridge.imap.commands import Command
 from bridge.imap.encode import LiteralMode, segments
 from bridge.imap.errors import ImapMisuse
+
+_ALONE: Final = frozenset({"AUTHENTICATE", "STARTTLS", "COMPRESS", "IDLE"})
 
 
 class _Idle(Enum):
@@ -19,7 +22,7 @@ class _Idle(Enum):
 
 @dataclass(slots=True)
 class _Exchange:
-    """The one command that leaves no room for others: AUTHENTICATE, STARTTLS or IDLE."""
+    """The one command that leaves no room for others: AUTHENTICATE, STARTTLS, COMPRESS or IDLE."""
 
     tag: str
     command: Command
@@ -49,7 +52,7 @@ class Sender:
         """Queue a command. Raises `ImapMisuse` while an exchange is open."""
         if self._exchange is not None:
             raise ImapMisuse(f"{command.name} cannot be sent while {self._exchange.command.name} is open")
-        if command.handshake in {"AUTHENTICATE", "STARTTLS", "IDLE"}:
+        if command.handshake in _ALONE:
             self._exchange = _Exchange(tag, command, command.reply)
         self._waiting.append((tag, command))
         self._flush()

@@ -5,12 +5,13 @@ A failure names the seed of its input, which alone plays it again: `play(SEED)`.
 
 import os
 import tracemalloc
+import zlib
 from contextlib import suppress
 from random import Random
 
 from bridge.imap import ImapConnection, ImapProtocolError, commands
 from bridge.imap.events import Closed, NeedData
-from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS
+from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS, UNPACKED_OCTETS
 
 INPUTS = int(os.environ.get("POPBRIDGE_FUZZ", "100000"))
 PIECE = 512
@@ -63,6 +64,38 @@ def talk(chance: Random) -> bytes:
     return bytes(sent)
 
 
+def pack(chance: Random, octets: bytes) -> bytes:
+    """Pack what a server sends, as COMPRESS has it, then turn some of it over."""
+    packer = zlib.compressobj(chance.choice((0, 1, 9)), zlib.DEFLATED, -15)
+    cut = chance.randrange(len(octets) + 1)
+    out = packer.compress(octets[:cut]) + packer.flush(zlib.Z_SYNC_FLUSH) + packer.compress(octets[cut:])
+    sent = bytearray(out + packer.flush(chance.choice((zlib.Z_SYNC_FLUSH, zlib.Z_FINISH))))
+    for _ in range(chance.choice((0, 0, 1, 4))):
+        sent[chance.randrange(len(sent))] = chance.randrange(256)
+    return bytes(sent)
+
+
+def play_packed(seed: int) -> None:
+    """Play one input behind COMPRESS, cut at random: nothing but a protocol error, and little kept."""
+    chance = Random(seed)
+    octets = pack(chance, talk(chance))
+    connection = ImapConnection()
+    connection.send(commands.compress())
+    connection.receive_data(b"* OK hello\r\nA1 OK go\r\n")
+    _take_all(connection)
+    with suppress(ImapProtocolError):
+        for at in range(0, len(octets), PIECE):
+            connection.receive_data(octets[at : at + PIECE])
+            while True:
+                _take_all(connection)
+                assert connection.held <= 2 * LINE_OCTETS + UNPACKED_OCTETS + PIECE
+                if not connection.packed:
+                    break
+                connection.receive_data(b"")
+        connection.receive_eof()
+        _take_all(connection)
+
+
 def play(seed: int) -> None:
     """Play one input, cut at random: nothing but a protocol error, every octet looked at a few times, little kept."""
     chance = Random(seed)
@@ -105,6 +138,15 @@ def test_junk() -> None:
     for seed in range(INPUTS):
         try:
             (play if seed % WEIGHED else weigh)(seed)
+        except Exception as failure:
+            failure.add_note(f"seed {seed}")
+            raise
+
+
+def test_packed_junk() -> None:
+    for seed in range(INPUTS // 10):
+        try:
+            play_packed(seed)
         except Exception as failure:
             failure.add_note(f"seed {seed}")
             raise

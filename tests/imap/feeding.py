@@ -1,5 +1,6 @@
 """Feeding a connection in several ways, and writing down what it says so that people can compare it."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -38,6 +39,9 @@ def fed(connection: ImapConnection, octets: bytes) -> Iterator[Event]:
     """Feed one piece and take its events."""
     connection.receive_data(octets)
     yield from drain(connection)
+    while connection.packed:
+        connection.receive_data(b"")
+        yield from drain(connection)
 
 
 def merged(events: Iterable[Event]) -> list[Event]:
@@ -102,8 +106,9 @@ def _value(value: object) -> str:
 class Dialogue:
     """Plays a dialogue file against a connection.
 
-    `S:` is a line from the server, `C:` the line that must have been sent meanwhile, `>` what the caller does, `=` the
-    event that must come, `!` the failure that must. A line that begins with `#` is for people.
+    `S:` is a line from the server, `Z:` one that it packs, `C:` the line that must have been sent meanwhile, packed or
+    not as agreed, `>` what the caller does, `=` the event that must come, `!` the failure that must. A line that begins
+    with `#` is for people.
     """
 
     def __init__(self, path: Path, size: int | None) -> None:
@@ -112,6 +117,8 @@ class Dialogue:
         self._connection = ImapConnection()
         self._arrived = bytearray()
         self._said: list[str] = []
+        self._packer = zlib.compressobj(wbits=-15)
+        self._unpacker = zlib.decompressobj(wbits=-15)
 
     def play(self) -> None:
         """Play it to its end."""
@@ -125,6 +132,8 @@ class Dialogue:
     def _step(self, mark: str, octets: bytes) -> None:
         if mark == "S:":
             self._arrived += octets + b"\r\n"
+        elif mark == "Z:":
+            self._arrived += self._packer.compress(octets + b"\r\n") + self._packer.flush(zlib.Z_SYNC_FLUSH)
         elif mark == "!":
             with pytest.raises(ImapProtocolError, match=octets.decode()):
                 self._receive()
@@ -148,7 +157,11 @@ class Dialogue:
     def _receive(self) -> None:
         arrived, self._arrived = bytes(self._arrived), bytearray()
         self._said += map(show, feed(self._connection, arrived, self._size))
-        self._sent += self._connection.data_to_send()
+        self._send()
+
+    def _send(self) -> None:
+        out = self._connection.data_to_send()
+        self._sent += self._unpacker.decompress(out) if self._connection.compressed else out
 
     def _act(self, text: str) -> None:
         words = {**vars(commands), "Secret": Secret, "uids": UidSet.parse}
@@ -157,4 +170,4 @@ class Dialogue:
             self._said += map(show, drain(self._connection))
         else:
             self._connection.send(eval(text, words))
-        self._sent += self._connection.data_to_send()
+        self._send()
