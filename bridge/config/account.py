@@ -79,7 +79,7 @@ class Account(Table):
     )
     quirks: list[Annotated[str, Reads(values.known(tuple(ACCOUNT_QUIRKS), "quirk"), "name")]] = entry(
         [],
-        "known misbehaviour of the server: " + "; ".join(f"`{name}`: {text}" for name, text in ACCOUNT_QUIRKS.items()),
+        "what is peculiar about the server: " + "; ".join(f"`{name}`: {text}" for name, text in ACCOUNT_QUIRKS.items()),
     )
 
 

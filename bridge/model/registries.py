@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 ACCOUNT_QUIRKS: Mapping[str, str] = {
     "no-ranges": "the server renders a message anew at each fetch, so it is fetched whole, never in ranges",
+    "compress": "what is said to and by the server is compressed although its address is private: the line to "
+    "it is slow",
+    "no-compress": "nothing is compressed although the server offers it",
 }
 
 DEVICE_QUIRKS: Mapping[str, str] = {

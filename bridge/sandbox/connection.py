@@ -2,7 +2,7 @@
 
 from bridge.net import ServerTls, Stream
 from bridge.sandbox import mailboxes, messages, searching, signing_in
-from bridge.sandbox.idling import idle
+from bridge.sandbox.idling import idle, tell_news
 from bridge.sandbox.session import Refused, Reply, Session
 from bridge.sandbox.striking import strike
 from bridge.sandbox.syntax import Arguments, Atom, BadCommand, Literal, Part, parse, tag_of
@@ -41,23 +41,26 @@ async def converse(session: Session) -> None:
 async def _answer(session: Session, parts: list[Part]) -> None:
     session.tag, session.name, session.arguments = tag_of(parts), "", ""
     reply = await _reply(session, parts)
-    await session.tell_news(expunges=session.name not in SILENT)
+    await tell_news(session, expunges=session.name not in SILENT)
     reply = await strike(session, "tagged") or reply
     session.wire.put(reply.octets(session.tag))
     if session.name == "STARTTLS" and reply.kind == "OK":
         await _start_tls(session)
+    if session.name == "COMPRESS" and reply.kind == "OK":
+        await session.wire.flush()
+        session.wire.compress()
 
 
 async def _reply(session: Session, parts: list[Part]) -> Reply:
     try:
-        name, arguments = _command(parts)
+        name, arguments = _command(parts, utf8=session.utf8)
         session.name = name
         session.arguments = "" if name in SECRET else _excerpt(parts)
         scripted = await strike(session, "command")
         if scripted is not None:
             return scripted
         if name.startswith("UID ") or name == "NOOP":
-            await session.tell_news(expunges=True)
+            await tell_news(session, expunges=True)
         return await _dispatch(session, name, arguments)
     except BadCommand as reason:
         return Reply(str(reason), kind="BAD")
@@ -65,16 +68,16 @@ async def _reply(session: Session, parts: list[Part]) -> Reply:
         return reason.reply
 
 
-def _command(parts: list[Part]) -> tuple[str, Arguments]:
+def _command(parts: list[Part], *, utf8: bool) -> tuple[str, Arguments]:
     values = parse(parts)
     if len(values) < 2 or not isinstance(values[1], Atom):
         raise BadCommand("a command is missing")
     name = values[1].upper()
     if name != "UID":
-        return name, Arguments(values[2:])
+        return name, Arguments(values[2:], utf8=utf8)
     if len(values) < 3 or not isinstance(values[2], Atom):
         raise BadCommand("UID of what?")
-    return f"UID {values[2].upper()}", Arguments(values[3:])
+    return f"UID {values[2].upper()}", Arguments(values[3:], utf8=utf8)
 
 
 def _excerpt(parts: list[Part]) -> str:
@@ -91,6 +94,10 @@ async def _dispatch(session: Session, name: str, arguments: Arguments) -> Reply:
             return await signing_in.carry_out(session, name, arguments)
         case _ if session.user is None:
             raise BadCommand("sign in first")
+        case _ if session.can("UTF8=ONLY") and not session.utf8 and name != "ENABLE":
+            raise Refused("enable UTF8=ACCEPT first", "CANNOT")
+        case "COMPRESS":
+            return _compress(session, arguments)
         case "IDLE":
             return await idle(session, arguments)
         case "SEARCH" | "UID SEARCH":
@@ -99,6 +106,16 @@ async def _dispatch(session: Session, name: str, arguments: Arguments) -> Reply:
             return await messages.carry_out(session, name, arguments)
         case _:
             return await mailboxes.carry_out(session, name, arguments)
+
+
+def _compress(session: Session, arguments: Arguments) -> Reply:
+    session.need("COMPRESS=DEFLATE")
+    if arguments.word() != "DEFLATE":
+        raise BadCommand("the sandbox knows DEFLATE alone")
+    arguments.end()
+    if session.wire.compressed:
+        raise Refused("it is compressed already", "COMPRESSIONACTIVE")
+    return Reply("compressed from here on")
 
 
 async def _start_tls(session: Session) -> None:

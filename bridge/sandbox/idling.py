@@ -3,12 +3,22 @@
 import trio
 
 from bridge.net import NetError
+from bridge.sandbox import notifying
 from bridge.sandbox.session import Reply, Session
 from bridge.sandbox.syntax import Arguments, BadCommand
 from bridge.sandbox.wire import ConnectionOver
 
 IDLE_SECONDS = 1800
 """How long an idling client may stay without a word (RFC 2177 §3: at least every 29 minutes)."""
+
+
+async def tell_news(session: Session, *, expunges: bool) -> None:
+    """Say what changed in the selected mailbox, and in those that NOTIFY named. Waits for the client to take it."""
+    if session.view is not None and (session.notified is None or session.notified.selected):
+        for line in session.view.news(expunges=expunges, modseq=session.condstore, uids=session.qresync):
+            await session.wire.send(line)
+    for line in notifying.news(session):
+        await session.wire.send(line)
 
 
 async def idle(session: Session, arguments: Arguments) -> Reply:
@@ -31,9 +41,9 @@ class _Idle:
         self._lost = False
 
     async def run(self) -> None:
-        view = self._session.view
-        if view is not None:
-            view.mailbox.watch(self._stir)
+        watched = notifying.watched(self._session)
+        for mailbox in watched:
+            mailbox.watch(self._stir)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
@@ -41,8 +51,8 @@ class _Idle:
                 if self._lost:
                     nursery.cancel_scope.cancel()
         finally:
-            if view is not None:
-                view.mailbox.unwatch(self._stir)
+            for mailbox in watched:
+                mailbox.unwatch(self._stir)
         if self._lost:
             raise ConnectionOver("the other end left during IDLE")
         if self._line.upper() != b"DONE":
@@ -63,7 +73,7 @@ class _Idle:
         while not self._over:
             self._stirred = trio.Event()
             try:
-                await self._session.tell_news(expunges=True)
+                await tell_news(self._session, expunges=True)
                 await self._session.wire.flush()
             except (NetError, ConnectionOver):
                 self._over = self._lost = True

@@ -42,6 +42,7 @@ class SandboxMailbox:
     special_use: str = ""
     uidnext: int = 1
     highestmodseq: int = 1
+    _gone: list[tuple[int, Uid]] = field(default_factory=list)
     _messages: dict[int, SandboxMessage] = field(default_factory=dict)
     _watchers: dict[Callable[[], None], None] = field(default_factory=dict)
 
@@ -81,10 +82,15 @@ class SandboxMailbox:
 
     def expunge(self, *uids: int) -> None:
         """Take messages away, as another mail program would."""
+        modseq = self._next_modseq()
         for uid in uids:
             self._messages.pop(uid).gone = True
-        self._next_modseq()
+            self._gone.append((modseq, Uid(uid)))
         self._tell()
+
+    def gone_since(self, modseq: int) -> list[Uid]:
+        """Give the UIDs that went after a mod-sequence, ascending."""
+        return sorted(uid for at, uid in self._gone if at > modseq)
 
     def copy_to(self, target: "SandboxMailbox", *uids: int) -> list[Uid]:
         """Copy messages, as another mail program would; gives the copies' UIDs."""
@@ -135,6 +141,7 @@ class SandboxMailbox:
             return
         old = list(self)
         self._messages = {}
+        self._gone.clear()
         self.uidnext = 1
         for message in old:
             message.gone = True
@@ -155,3 +162,8 @@ class SandboxMailbox:
     def _tell(self) -> None:
         for changed in list(self._watchers):
             changed()
+
+
+def object_id(mailbox: SandboxMailbox) -> str:
+    """Give the mailbox's MAILBOXID: another after it was created anew (RFC 8474 §4)."""
+    return "F" + hashlib.sha256(f"{mailbox.name}\0{mailbox.uidvalidity}".encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """Commands on the messages of the selected mailbox, but SEARCH: FETCH, STORE, COPY, MOVE, EXPUNGE, CLOSE."""
 
 from bridge.sandbox.fetching import fetch
+from bridge.sandbox.idling import tell_news
 from bridge.sandbox.mailbox import SandboxMailbox, SandboxMessage
 from bridge.sandbox.session import Refused, Reply, Session
 from bridge.sandbox.sets import compact
@@ -151,5 +152,5 @@ async def _move(session: Session, arguments: Arguments, *, by_uid: bool) -> Repl
         session.wire.put(Reply("moved", code).octets("*"))
     if chosen:
         view.mailbox.expunge(*(message.uid for message in chosen))
-    await session.tell_news(expunges=True)
+    await tell_news(session, expunges=True)
     return Reply("moved")

@@ -40,6 +40,15 @@ def from_wire(octets: bytes) -> str:
     return "INBOX" if name.upper() == "INBOX" else name
 
 
+def from_utf8(octets: bytes) -> str:
+    """Give a mailbox name that came in UTF-8 (RFC 6855 §3); INBOX in capitals. Raises NameRefused for other octets."""
+    try:
+        name = octets.decode()
+    except UnicodeDecodeError as failure:
+        raise NameRefused("a mailbox name must be in UTF-8 now") from failure
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
 def _plain(octets: bytes) -> str:
     text = octets.decode("latin-1")
     if not all(" " <= letter <= "~" for letter in text) or "&" in text:

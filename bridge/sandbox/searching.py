@@ -100,6 +100,8 @@ async def search(session: Session, arguments: Arguments, *, by_uid: bool) -> Rep
     options = _return_options(session, arguments)
     if _next_is(arguments, "CHARSET"):
         arguments.take()
+        if session.utf8:
+            raise BadCommand("all is UTF-8 already")
         if arguments.string().upper() not in {b"UTF-8", b"US-ASCII"}:
             raise Refused("no such charset", "BADCHARSET (US-ASCII UTF-8)")
     test = _Keys(view).all_of(arguments)

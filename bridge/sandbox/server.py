@@ -19,10 +19,12 @@ from bridge.sandbox.wire import ConnectionOver, Wire
 ALL_CAPABILITIES = frozenset(
     {
         *("IMAP4REV1", "AUTH=PLAIN", "SASL-IR", "LITERAL+", "ID", "NAMESPACE", "ENABLE", "CONDSTORE", "OBJECTID"),
-        *("IDLE", "MOVE", "UIDPLUS", "UNSELECT", "ESEARCH", "SPECIAL-USE", "STATUS=SIZE"),
+        *("IDLE", "MOVE", "UIDPLUS", "UNSELECT", "ESEARCH", "SPECIAL-USE", "STATUS=SIZE", "LIST-EXTENDED"),
+        *("LIST-STATUS", "NOTIFY", "QRESYNC", "COMPRESS=DEFLATE"),
     }
 )
-"""What the server can do, but QUOTA and X-GM-EXT-1, which it can do as well where it has them in `capabilities`.
+"""What the server can do, but QUOTA, X-GM-EXT-1, UTF8=ACCEPT and UTF8=ONLY, which it can do as well where it has them
+in `capabilities`.
 
 `SandboxServer.capabilities` may hold fewer, and more that only are announced.
 """

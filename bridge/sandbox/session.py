@@ -1,9 +1,10 @@
 """What one connection is: its wire, who is signed in, what is selected; and how commands end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from bridge.net import ServerTls
+from bridge.sandbox import names
 from bridge.sandbox.faults import Moment, Point
 from bridge.sandbox.mailbox import SandboxMailbox
 from bridge.sandbox.syntax import BadCommand
@@ -36,6 +37,15 @@ class Refused(Exception):
         self.reply = Reply(text, code, "NO")
 
 
+@dataclass(slots=True)
+class Notified:
+    """What NOTIFY asked for: whether of the open mailbox, of which others, and what was told of these last."""
+
+    selected: bool = False
+    names: set[str] = field(default_factory=set)
+    told: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+
+
 class Session:
     """One connection's state."""
 
@@ -47,6 +57,9 @@ class Session:
         self.user: SandboxUser | None = None
         self.view: View | None = None
         self.condstore = False
+        self.qresync = False
+        self.utf8 = False
+        self.notified: Notified | None = None
         self.ended = False
         self.tag = "*"
         self.name = ""
@@ -107,11 +120,9 @@ class Session:
             raise Refused("the mailbox was opened read-only")
         return view
 
-    async def tell_news(self, *, expunges: bool) -> None:
-        """Say what changed in the selected mailbox."""
-        if self.view is not None:
-            for line in self.view.news(expunges=expunges, modseq=self.condstore):
-                await self.wire.send(line)
+    def spelled(self, name: str) -> bytes:
+        """Write a mailbox's name as this connection has it: modified UTF-7, or UTF-8 once that was enabled."""
+        return names.quoted(name.encode()) if self.utf8 else names.to_wire(name)
 
     def moment(self, point: Point, size: int = 0) -> Moment:
         """Describe where the connection is."""

@@ -6,7 +6,7 @@ One space between arguments, no 8-bit outside literals, no unbalanced parenthese
 import re
 from dataclasses import dataclass
 
-from bridge.sandbox.names import NameRefused, from_wire
+from bridge.sandbox.names import NameRefused, from_utf8, from_wire
 from bridge.sandbox.sets import NumberSet, parse_set
 
 NESTING = 20
@@ -114,11 +114,14 @@ def _push(match: re.Match[bytes], stack: list[list[Argument]], spaced: bool) -> 
 
 
 class Arguments:
-    """The arguments of one command, taken one after the other. Everything wrong raises BadCommand."""
+    """The arguments of one command, taken one after the other. Everything wrong raises BadCommand. `utf8` says how
+    mailbox names are written.
+    """
 
-    def __init__(self, values: list[Argument]) -> None:
+    def __init__(self, values: list[Argument], *, utf8: bool = False) -> None:
         self._values = values
         self._at = 0
+        self._utf8 = utf8
 
     @property
     def left(self) -> int:
@@ -161,9 +164,13 @@ class Arguments:
             raise BadCommand("a list is missing")
         return value
 
+    def inner(self) -> "Arguments":
+        """Take a parenthesised list, to be taken apart in turn."""
+        return Arguments(self.list_(), utf8=self._utf8)
+
     def words(self) -> list[str]:
         """Take a parenthesised list of atoms, in capitals."""
-        inner = Arguments(self.list_())
+        inner = self.inner()
         return [inner.word() for _ in range(inner.left)]
 
     def number(self) -> int:
@@ -183,7 +190,7 @@ class Arguments:
     def mailbox(self) -> str:
         """Take a mailbox name, in Unicode."""
         try:
-            return from_wire(self.string())
+            return from_utf8(self.string()) if self._utf8 else from_wire(self.string())
         except NameRefused as failure:
             raise BadCommand(str(failure)) from failure
 

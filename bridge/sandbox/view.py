@@ -1,7 +1,7 @@
 """A selected mailbox as one connection has been told of it: its message numbers, and what it must yet be told."""
 
 from bridge.sandbox.mailbox import SandboxMailbox, SandboxMessage
-from bridge.sandbox.sets import NumberSet
+from bridge.sandbox.sets import NumberSet, compact
 from bridge.sandbox.syntax import BadCommand
 
 
@@ -30,16 +30,16 @@ class View:
         """Note that the client knows the message's flags as they are now."""
         self._told[message.uid] = message.modseq
 
-    def news(self, *, expunges: bool, modseq: bool) -> list[bytes]:
+    def news(self, *, expunges: bool, modseq: bool, uids: bool) -> list[bytes]:
         """Give the untagged responses for what changed, and count them as told.
 
-        `expunges` is False where EXPUNGE may not be said (RFC 3501 §7.4.1); it is kept for later. After a change of
-        UIDVALIDITY nothing is told any more.
+        `expunges` is False where EXPUNGE may not be said (RFC 3501 §7.4.1); it is kept for later. With `uids` it is
+        VANISHED (RFC 7162 §3.2.10). After a change of UIDVALIDITY nothing is told any more.
         """
         mailbox = self.mailbox
         if mailbox.uidvalidity != self._uidvalidity or (mailbox.highestmodseq == self._synced and not self._withheld):
             return []
-        found = self._expunged() if expunges else []
+        found = self._expunged(uids=uids) if expunges else []
         self._withheld = not expunges and any(message.gone for message in self.messages)
         found += self._flags(modseq)
         found += self._newcomers()
@@ -47,10 +47,14 @@ class View:
         self._told.clear()
         return found
 
-    def _expunged(self) -> list[bytes]:
+    def _expunged(self, *, uids: bool) -> list[bytes]:
         gone = [at for at, message in enumerate(self.messages) if message.gone]
-        if gone:
-            self.messages = [message for message in self.messages if not message.gone]
+        if not gone:
+            return []
+        vanished = compact(self.messages[at].uid for at in gone)
+        self.messages = [message for message in self.messages if not message.gone]
+        if uids:
+            return [f"* VANISHED {vanished}\r\n".encode()]
         return [b"* %d EXPUNGE\r\n" % (at + 1) for at in reversed(gone)]
 
     def _flags(self, modseq: bool) -> list[bytes]:

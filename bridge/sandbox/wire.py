@@ -1,6 +1,7 @@
 """Lines and literals from a stream, bounded, and output in pieces, each with a deadline."""
 
 import re
+import zlib
 from typing import NoReturn
 
 import trio
@@ -43,6 +44,8 @@ class Wire:
         self.pace: tuple[int, float] | None = None
         self._in = bytearray()
         self._out = bytearray()
+        self._packer: zlib._Compress | None = None
+        self._unpacker: zlib._Decompress | None = None
 
     async def command(self, seconds: float, unasked: int) -> list[Part] | None:
         """Read one whole command: texts and literals in their order; None when the connection ended.
@@ -115,8 +118,26 @@ class Wire:
 
     async def _more_or_end(self) -> bool:
         data = await self.stream.receive_some()
-        self._in += data
+        self._in += self._unpacked(data) if data and self._unpacker is not None else data
         return bool(data)
+
+    @property
+    def compressed(self) -> bool:
+        """True once `compress` was called."""
+        return self._unpacker is not None
+
+    def compress(self) -> None:
+        """From here on all is raw deflate, each way (RFC 4978 §3). What was queued must have been flushed."""
+        self._packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        self._unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+
+    def _unpacked(self, data: bytes) -> bytes:
+        assert self._unpacker is not None
+        try:
+            # Not more than a message may have: what is behind that is not looked at.
+            return self._unpacker.decompress(data, MESSAGE_LIMIT)
+        except zlib.error as failure:
+            raise ConnectionOver("what came is not packed as was agreed") from failure
 
     async def bye(self, text: str) -> NoReturn:
         """Say BYE and raise ConnectionOver."""
@@ -142,6 +163,8 @@ class Wire:
         """Send what is queued. Raises ConnectionOver when the other end takes nothing for too long."""
         data = bytes(self._out)
         self._out.clear()
+        if data and self._packer is not None:
+            data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         if self.pace is None:
             await self._send_pieces(data)
             return

@@ -193,12 +193,18 @@ class Link:
             raise self.lose(UpstreamUnavailable(self.account, sentence))
 
     async def _transfer(self) -> None:
-        """Send what is due, then receive once. What is sent is small, so that neither side can block the other."""
+        """Send what is due, then receive once, or unpack some of what came. What is sent is small, so that neither side
+        can block the other.
+        """
         try:
             if data := self.imap.data_to_send():
                 self._half_sent = True
                 await self.stream.send_all(data)
                 self._half_sent = False
+            if self.imap.packed:
+                await trio.lowlevel.checkpoint()
+                self.imap.receive_data(b"")
+                return
             received = await self.stream.receive_some(CHUNK_OCTETS)
         except NetError as failure:
             sentence = f"account {self.account}: {failure}{quoted(self._bye)}"

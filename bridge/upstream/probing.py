@@ -41,7 +41,7 @@ async def probe(settings: AccountSettings, sign_in: SignIn) -> ProbeReport:
             server=sign_in.server,
             capabilities=tuple(sorted(link.imap.capabilities)),
             mailboxes=mailboxes,
-            uses=_uses(link, sign_in.mechanism),
+            uses=_uses(link, sign_in),
             problems=tuple(problems),
             quota=await quota(link),
         )
@@ -81,13 +81,14 @@ async def _look_into(link: Link, names: MailboxNames, name: MailboxName, probed:
     return replace(probed, looked_at=len(found), with_message_id=sum(map(bool, found)))
 
 
-def _uses(link: Link, mechanism: str) -> dict[str, str]:
+def _uses(link: Link, sign_in: SignIn) -> dict[str, str]:
     """Say what will be done how."""
     moving = "MOVE" if link.can("MOVE") else "COPY, then UID EXPUNGE" if link.can("UIDPLUS") else "not at all"
     identity = "EMAILID, and " if link.can("OBJECTID") else "X-GM-MSGID, and " if link.can(GMAIL) else ""
     removing = "UID EXPUNGE" if link.can("UIDPLUS") else "not at all"
     return {
-        "sign in": mechanism or "already signed in (PREAUTH)",
+        "sign in": sign_in.mechanism or "already signed in (PREAUTH)",
+        "compress": sign_in.compression,
         "hear of new mail": "IDLE" if link.can("IDLE") else "polling",
         "see what changed": "CONDSTORE" if link.can("CONDSTORE") else "message counts and UIDs",
         "move messages": moving,

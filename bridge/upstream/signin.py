@@ -14,10 +14,19 @@ from bridge.model.failures import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
+from bridge.model.peer import Peer, private_peer
 from bridge.model.settings import AccountSettings
 from bridge.net import DialFailed, NotTrusted, Stream, dial
 from bridge.upstream.failures import PASSING_CODES, quoted
 from bridge.upstream.link import Link
+
+UTF8 = "UTF8=ACCEPT"
+"""Agreed on only where a server says UTF8=ONLY, because it serves nobody else (RFC 6855 §6). Where it is optional, a
+server may make headers in UTF-8 readable to all as long as it is not agreed on, and our devices need that.
+"""
+
+COMPRESS, NO_COMPRESS = "compress", "no-compress"
+"""Quirks: compress also to a private address; never compress."""
 
 Connect = Callable[[AccountSettings, float], Awaitable[Stream]]
 
@@ -34,13 +43,15 @@ async def connect_upstream(settings: AccountSettings, timeout: float) -> Stream:
 class SignIn:
     """Makes signed-in connections for one account. What the server said last is kept for reports.
 
-    `definite` tells of the last refusal whether it was clearly about user and password (RFC 5530 §3).
+    `compression` is DEFLATE where connections are packed, else why they are not. `definite` tells of the last refusal
+    whether it was clearly about user and password (RFC 5530 §3).
     """
 
     def __init__(self, settings: AccountSettings, timeout: float, connect: Connect = connect_upstream) -> None:
         self.greeting = ""
         self.server = ""
         self.mechanism = ""
+        self.compression = ""
         self.definite = True
         self._settings = settings
         self._name = settings.name
@@ -83,7 +94,7 @@ class SignIn:
         if greeting.kind != "PREAUTH":
             await self._authenticate(link)
             await self._learn(link)
-        await self._introduce(link)
+        await self._settle(link)
 
     async def _greet(self, link: Link) -> Greeting:
         event = await link.step(link.patience())
@@ -156,16 +167,46 @@ class SignIn:
         secrets = (password.reveal(), b64encode(message).decode())
         return "" if any(secret and secret in text for secret in secrets) else quoted(text)
 
-    async def _introduce(self, link: Link) -> None:
-        """Say who we are (RFC 2971); some servers serve nobody who does not."""
-        if not link.can("ID"):
-            return
+    async def _settle(self, link: Link) -> None:
+        """Say who we are, and agree on how to talk, in one round trip. What is refused is done without."""
         names: list[str] = []
-        await link.ask(commands.id_("popbridge", _version()), lambda event: names.extend(_server_name(event)))
-        self.server = " ".join(names)
+        # Some servers serve nobody who does not say so first (RFC 2971).
+        introduced = link.begin(commands.id_("popbridge", _version())) if link.can("ID") else ""
+        enabled = link.begin(commands.enable([UTF8])) if link.can("UTF8=ONLY") else ""
+        compressed = link.begin(commands.compress()) if self._compresses(link) else ""
+        for tag in filter(None, (introduced, enabled)):
+            await link.finish(tag, link.patience(), lambda event: names.extend(_server_name(event)))
+        if compressed:
+            answer = await link.finish(compressed, link.patience())
+            self.compression = "refused" if answer.kind != "OK" else self.compression
+        self.server = " ".join(names) or self.server
+
+    def _compresses(self, link: Link) -> bool:
+        """Decide whether to pack what is said, for all of the account's connections.
+
+        It never is packed by TLS already: Python's contexts have that off. On a private address the line is mostly
+        faster than the server packs.
+        """
+        if not link.can("COMPRESS=DEFLATE"):
+            self.compression = "not offered"
+        elif NO_COMPRESS in self._settings.quirks:
+            self.compression = f"not wanted ({NO_COMPRESS})"
+        elif COMPRESS not in self._settings.quirks and _near(link.stream.address):
+            self.compression = "not on a private address"
+        elif self.compression != "refused":
+            self.compression = "DEFLATE"
+        return self.compression == "DEFLATE"
 
     def _broken(self, link: Link, what: str) -> UpstreamError:
         return link.lose(UpstreamBroken(self._name, f"account {self._name}: {what}"))
+
+
+def _near(address: Peer) -> bool:
+    """True for a private address, and where it is not known."""
+    try:
+        return private_peer(address)
+    except ValueError:
+        return True
 
 
 def _server_name(event: Event) -> list[str]:

@@ -42,6 +42,7 @@ async def test_what_is_told(bed: Bed) -> None:
     assert report.server == {"sandbox": "sandbox", "pymap": "", "dovecot": "Dovecot"}[bed.kind]
     assert report.uses["sign in"].startswith("AUTHENTICATE PLAIN")
     assert (report.uses["hear of new mail"], report.uses["move messages"]) == ("IDLE", "MOVE")
+    assert report.uses["compress"] == ("not on a private address" if bed.kind == "sandbox" else "not offered")
     assert await bed.flags() == {uid: frozenset()}
 
 
