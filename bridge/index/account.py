@@ -241,9 +241,11 @@ class IndexedAccount:
 
     async def _looks(self, watcher: Watcher, looker: Looker, mailboxes: Sequence[IndexedMailbox]) -> list[Look]:
         looks: list[Look] = []
+        others = [mailbox.key.mailbox for mailbox in mailboxes[1:]]
+        told = await watcher.states(others) if others else {}
         for mailbox in [*mailboxes[1:], *mailboxes[:1]]:
             try:
-                look = await self._look(watcher, looker, mailbox, last=mailbox is mailboxes[0])
+                look = await self._look(watcher, looker, mailbox, told.get(mailbox.key.mailbox))
             except MailboxMissing as failure:
                 # An outage, not emptiness: it stays listed as it was.
                 self._miss(mailbox.key.mailbox, str(failure))
@@ -252,10 +254,14 @@ class IndexedAccount:
                 looks.append(look)
         return looks
 
-    async def _look(self, watcher: Watcher, looker: Looker, mailbox: IndexedMailbox, *, last: bool) -> Look | None:
+    async def _look(
+        self, watcher: Watcher, looker: Looker, mailbox: IndexedMailbox, told: MailboxState | UpstreamError | None
+    ) -> Look | None:
         searches = self._searches_of(mailbox)
         name = mailbox.key.mailbox
-        if not last and self._settled(mailbox, await watcher.status(name), searches):
+        if isinstance(told, UpstreamError):
+            raise told
+        if told is not None and self._settled(mailbox, told, searches):
             return None
         state = await watcher.examine(name)
         count("refreshes")

@@ -1,10 +1,11 @@
 """What the index asks of an account's connections and of the store."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bridge.model.devices import Admission, StoredDevice
+from bridge.model.failures import UpstreamError
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, Uidl, UidValidity
 from bridge.model.places import (
     AccountChange,
@@ -38,6 +39,10 @@ class Watcher(Protocol):
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
         """Give the state of a mailbox that is not open."""
+        ...
+
+    async def states(self, mailboxes: Sequence[MailboxName]) -> Mapping[MailboxName, MailboxState | UpstreamError]:
+        """Give the states of several mailboxes, or why one is not told."""
         ...
 
     async def list_messages(self, first: Uid, sink: Sink) -> None:

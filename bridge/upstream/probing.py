@@ -20,6 +20,7 @@ from bridge.upstream.opening import examine
 from bridge.upstream.quota import quota
 from bridge.upstream.report import ProbedMailbox, ProbeReport
 from bridge.upstream.signin import SignIn
+from bridge.upstream.statuses import lists_states
 
 SAMPLE = 100
 """Messages of each mailbox whose headers are looked at: one command."""
@@ -90,6 +91,7 @@ def _uses(link: Link, sign_in: SignIn) -> dict[str, str]:
         "sign in": sign_in.mechanism or "already signed in (PREAUTH)",
         "compress": sign_in.compression,
         "hear of new mail": "IDLE" if link.can("IDLE") else "polling",
+        "hear of further mailboxes": "LIST-STATUS" if lists_states(link) else "STATUS of each, all at once",
         "see what changed": "CONDSTORE" if link.can("CONDSTORE") else "message counts and UIDs",
         "move messages": moving,
         "remove messages": removing + (ARCHIVED if link.can(GMAIL) else ""),

@@ -5,10 +5,9 @@ from typing import Any, TypeVar
 
 import trio
 
-from bridge.imap import UidSet, commands
-from bridge.imap.events import MailboxStatus
-from bridge.model.failures import MailboxMissing, UpstreamRefused
-from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
+from bridge.imap import UidSet
+from bridge.model.failures import UpstreamError, UpstreamRefused
+from bridge.model.names import MailboxName, Uid, UidValidity
 from bridge.model.places import ListedMessage, MailboxState
 from bridge.search import SearchMistake, parse
 from bridge.upstream.connection import Connection
@@ -22,6 +21,7 @@ from bridge.upstream.pool import Pool
 from bridge.upstream.quota import quota
 from bridge.upstream.request import Request
 from bridge.upstream.selected import Selected
+from bridge.upstream.statuses import States, ask_states
 from bridge.upstream.streaming import stream
 from bridge.upstream.urgency import Urgency
 
@@ -109,23 +109,24 @@ class Watcher:
         if link.selected is not None and link.selected.mailbox == mailbox:
             # STATUS is not for the open mailbox (RFC 3501 §6.3.10).
             return (await examine(link, self._names, mailbox)).state
-        items = ["MESSAGES", "UIDNEXT", "UIDVALIDITY", *(["HIGHESTMODSEQ"] if link.can("CONDSTORE") else [])]
-        found: list[MailboxStatus] = []
-        command = commands.status(self._names.spelled(mailbox), items)
-        answer = await link.ask(command, lambda e: found.append(e) if isinstance(e, MailboxStatus) else None)
-        if answer.kind != "OK":
-            failure = link.refused(f"tell of {mailbox}", answer)
-            missing = isinstance(failure, UpstreamRefused) and answer.kind == "NO"
-            raise MailboxMissing(link.account, str(failure)) if missing else failure
-        return self._told(link, mailbox, found)
+        state = (await ask_states(link, self._names, [mailbox]))[mailbox]
+        if isinstance(state, UpstreamError):
+            raise state
+        return state
 
-    def _told(self, link: Link, mailbox: MailboxName, found: list[MailboxStatus]) -> MailboxState:
-        items = next((each.items for each in found if each.name == mailbox), found[-1].items if found else {})
-        if not items.get("UIDVALIDITY") or "MESSAGES" not in items or "UIDNEXT" not in items:
-            sentence = f"account {link.account}: the server does not tell how {mailbox} is numbered"
-            raise UpstreamRefused(link.account, sentence)
-        uidvalidity, uidnext = UidValidity(items["UIDVALIDITY"]), Uid(items["UIDNEXT"])
-        return MailboxState(uidvalidity, uidnext, items["MESSAGES"], ModSeq(items.get("HIGHESTMODSEQ", 0)))
+    async def states(self, mailboxes: Sequence[MailboxName]) -> States:
+        """Give the states of several mailboxes, or why one is not told; the examined one stays open.
+
+        One round trip where the server has LIST-STATUS (RFC 5819), else one for all that are asked of by STATUS.
+        """
+        return await self._ask(lambda link: self._states(link, mailboxes))
+
+    async def _states(self, link: Link, mailboxes: Sequence[MailboxName]) -> States:
+        opened = link.selected.mailbox if link.selected is not None else None
+        found = await ask_states(link, self._names, [each for each in mailboxes if each != opened])
+        if opened is not None and opened in mailboxes:
+            found[opened] = (await examine(link, self._names, opened)).state
+        return found
 
     async def list_messages(self, first: Uid, sink: Sink) -> None:
         """Hand the examined mailbox's messages from `first` on to `sink`, in UID order, each once, about 1000 a time.

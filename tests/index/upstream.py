@@ -13,6 +13,7 @@ from bridge.model.failures import (
     MailboxChanged,
     MailboxMissing,
     MessageGone,
+    UpstreamError,
     UpstreamRefused,
     UpstreamUnavailable,
 )
@@ -273,6 +274,15 @@ class FakeWatcher:
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
         return self._state(await self._box(mailbox))
+
+    async def states(self, mailboxes: Sequence[MailboxName]) -> dict[MailboxName, MailboxState | UpstreamError]:
+        found: dict[MailboxName, MailboxState | UpstreamError] = {}
+        for mailbox in mailboxes:
+            try:
+                found[mailbox] = await self.status(mailbox)
+            except MailboxMissing as failure:
+                found[mailbox] = failure
+        return found
 
     async def _opened(self) -> FakeMailbox:
         box = await self._box(self._open)

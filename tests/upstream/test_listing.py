@@ -64,6 +64,35 @@ class TestStates:
         after = await watcher.status(INBOX)
         assert (before.exists, after.exists, after.uidnext) == (0, 1, uid + 1)
 
+    @pytest.mark.parametrize("without", [set[str](), {"LIST-STATUS"}])
+    async def test_states_of_several_mailboxes(self, bed: Bed, watcher: Watcher, without: set[str]) -> None:
+        await bed.create("Box", "Entw&APw-rfe (alt)")
+        await bed.deliver(LETTER, LETTER, mailbox="Box")
+        if bed.kind == "sandbox":
+            bed.sandbox.capabilities -= without
+        await watcher.resolve("Box")
+        await watcher.examine(INBOX)
+        names = [BOX, MailboxName("Entwürfe (alt)"), MailboxName("Nowhere"), INBOX]
+        states = await watcher.states(names)
+        assert sorted(states) == sorted(names)
+        assert isinstance(states[names[2]], MailboxMissing)
+        assert [state.exists for name in (BOX, names[1], INBOX) if isinstance(state := states[name], MailboxState)] == [
+            *(2, 0, 0)
+        ]
+        assert states[BOX] == await watcher.status(BOX)
+
+    async def test_states_take_one_command_or_one_round_trip(self, alone: Bed) -> None:
+        names = [MailboxName(f"Box {n}") for n in range(20)]
+        for name in names:
+            alone.sandbox.users["anna"].create(name)
+        async with running(alone.settings()) as account, account.watch() as watcher:
+            await watcher.states(names)
+            assert (len(alone.sandbox.commands("LIST")), len(alone.sandbox.commands("STATUS"))) == (1, 0)
+        alone.sandbox.script = Script([Rule("command", Answer("BAD", "what?"), "LIST")])
+        async with running(alone.settings()) as account, account.watch() as watcher:
+            assert len(await watcher.states(names)) == 20
+            assert len(alone.sandbox.commands("STATUS")) == 20
+
     async def test_modseq_where_there_is_one(self, bed: Bed, watcher: Watcher) -> None:
         first = await watcher.examine(INBOX)
         [uid] = await bed.deliver(LETTER)
