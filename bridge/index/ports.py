@@ -110,6 +110,10 @@ class AccountPort(Protocol):
         """Count messages' octets after line-end repair, at low priority."""
         ...
 
+    async def gather(self, key: MailboxKey, uidvalidity: UidValidity, sizes: Mapping[Uid, int]) -> Mapping[Uid, bytes]:
+        """Give several small messages, at low priority; what did not come whole is left out."""
+        ...
+
     def read_later(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
         """Open one message, at low priority; `size` is a hint in octets."""
         ...

@@ -1,11 +1,11 @@
 """Spooling ahead: messages are fetched on arrival, newest first, and kept on disk before any device asks for them."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.index.mailbox import IndexedMailbox
-from bridge.index.ports import AccountPort, Content, SpoolPort, StorePort
+from bridge.index.ports import AccountPort, SpoolPort, StorePort
 from bridge.maildrop import MailboxSnapshot
 from bridge.model.failures import MailboxChanged, MessageChanged, MessageGone, UpstreamRefused
 from bridge.model.names import EntrySeq, MailboxName, Uid
@@ -18,10 +18,13 @@ AT_ONCE = 256
 """Messages after which it is looked anew what is newest."""
 
 SMALL_OCTETS = 64 * 1024
-"""Messages up to this long are written together."""
+"""Messages up to this long are fetched and written together."""
 
 TOGETHER_OCTETS = 1024 * 1024
-"""Octets of small messages that are written together."""
+"""Octets of small messages that are fetched together: a device that comes meanwhile waits for no more."""
+
+TOGETHER = 128
+"""Small messages that are fetched together, at most."""
 
 
 class _Wanted(NamedTuple):
@@ -60,8 +63,8 @@ class SpoolAhead:
             return
         while wanted := self._wanted():
             try:
-                for one in wanted:
-                    await self._fetch(one)
+                for together in _grouped(wanted):
+                    await self._fetch_together(together)
             finally:
                 await self._write()
             for one in wanted:
@@ -88,32 +91,38 @@ class SpoolAhead:
                 location = Location(mailbox.key, snapshot.uidvalidity, Uid(snapshot.uids[at]))
                 yield _Wanted(entry, location, snapshot.sizes[at])
 
-    async def _fetch(self, wanted: _Wanted) -> None:
+    async def _fetch_together(self, wanted: Sequence[_Wanted]) -> None:
+        """Fetch some messages of one mailbox; what does not come with the others is fetched alone."""
+        key, uidvalidity, _ = wanted[0].location
+        texts: Mapping[Uid, bytes] = {}
+        if len(wanted) > 1:
+            try:
+                texts = await self._upstream.gather(key, uidvalidity, {one.location.uid: one.size for one in wanted})
+            except MailboxChanged:
+                return
+        for one in wanted:
+            text = texts.get(one.location.uid)
+            if text is None:
+                await self._fetch_alone(one)
+            else:
+                self._small.append((one.entry, text))
+                self._measured.append((one.location, _measure(text)))
+        await self._write()
+
+    async def _fetch_alone(self, wanted: _Wanted) -> None:
         try:
-            async with self._upstream.read_later(wanted.location, wanted.size) as content:
-                counted = _Counted(content)
-                if wanted.size <= SMALL_OCTETS:
-                    await self._take_small(wanted, counted)
-                else:
-                    await self._take_large(wanted, counted)
+            async with (
+                self._upstream.read_later(wanted.location, wanted.size) as content,
+                self._spool.draft(self._settings.id, wanted.entry) as draft,
+            ):
+                counting = _Counting()
+                while chunk := await content.receive():
+                    counting.feed(chunk)
+                    await draft.write(chunk)
+                await draft.keep()
         except (MessageGone, MessageChanged, MailboxChanged, UpstreamRefused):
             return
-        self._measured.append((wanted.location, counted.finish()))
-        count("messages_measured")
-
-    async def _take_small(self, wanted: _Wanted, content: "_Counted") -> None:
-        chunks = []
-        while chunk := await content.receive():
-            chunks.append(chunk)
-        self._small.append((wanted.entry, b"".join(chunks)))
-        if sum(len(text) for _, text in self._small) >= TOGETHER_OCTETS:
-            await self._write()
-
-    async def _take_large(self, wanted: _Wanted, content: "_Counted") -> None:
-        async with self._spool.draft(self._settings.id, wanted.entry) as draft:
-            while chunk := await content.receive():
-                await draft.write(chunk)
-            await draft.keep()
+        self._measured.append((wanted.location, counting.finish()))
 
     async def _write(self) -> None:
         small, self._small = self._small, []
@@ -126,25 +135,44 @@ class SpoolAhead:
                 mailbox.take_measured(location.uidvalidity, {location.uid: found})
         if measured:
             await self._store.record_measured(measured)
+            count("messages_measured", len(measured))
 
 
-class _Counted:
+class _Counting:
     """Counts a message as it comes, as it will be sent to devices."""
 
-    def __init__(self, content: Content) -> None:
-        self._content = content
+    def __init__(self) -> None:
         self._repair = CrlfRepair()
         self._header = HeaderScan()
 
-    async def receive(self) -> bytes:
-        """Give the next octets as they come."""
-        data = await self._content.receive()
-        repaired = self._repair.feed(data) if data else b""
+    def feed(self, data: bytes) -> None:
+        """Take the next octets."""
+        repaired = self._repair.feed(data)
         if not self._header.done:
             self._header.feed(repaired)
-        return data
 
     def finish(self) -> MeasuredMessage:
         """Give what was counted."""
         self._repair.finish()
         return MeasuredMessage(self._repair.octets, self._header.subject)
+
+
+def _measure(text: bytes) -> MeasuredMessage:
+    counting = _Counting()
+    counting.feed(text)
+    return counting.finish()
+
+
+def _grouped(wanted: Iterable[_Wanted]) -> Iterator[list[_Wanted]]:
+    """Put together what is fetched together: small messages of one mailbox, that follow each other."""
+    group: list[_Wanted] = []
+    octets = 0
+    for one in wanted:
+        joins = group and one.location[:2] == group[0].location[:2] and octets + one.size <= TOGETHER_OCTETS
+        if group and not (joins and max(one.size, group[-1].size) <= SMALL_OCTETS and len(group) < TOGETHER):
+            yield group
+            group, octets = [], 0
+        group.append(one)
+        octets += one.size
+    if group:
+        yield group

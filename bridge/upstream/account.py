@@ -1,6 +1,6 @@
 """One account's connections, seen from the other rooms."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from bridge.upstream.batches import Batches, Sink
 from bridge.upstream.bringing_back import bring_back
 from bridge.upstream.carrying_out import CarryingOut
 from bridge.upstream.fetching import open_for
+from bridge.upstream.gathering import Gathering
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.health import AccountHealth
 from bridge.upstream.link import Link
@@ -108,6 +109,22 @@ class Account:
     ) -> Batches:
         """Give what fetches many small messages of one mailbox together, until it is closed."""
         return Batches(self._pool, self._names, key, uidvalidity, sink, urgency)
+
+    async def gather(self, key: MailboxKey, uidvalidity: UidValidity, sizes: Mapping[Uid, int]) -> dict[Uid, bytes]:
+        """Give several small messages, fetched together at low priority; what did not come whole is left out.
+
+        `sizes` are what they are thought to have, in octets. Raises `MailboxChanged`.
+        """
+        gathering = Gathering(sizes)
+        batches = self.batches(key, uidvalidity, gathering, Urgency.MEASURE)
+        try:
+            batches.ask(sizes)
+            await gathering.ended.wait()
+        finally:
+            batches.close()
+        if gathering.failure is not None:
+            raise gathering.failure
+        return gathering.texts
 
     async def measure(
         self,

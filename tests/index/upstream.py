@@ -2,7 +2,7 @@
 mail programs would.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -187,6 +187,18 @@ class FakeUpstream:
             if uid in box.letters:
                 self.measured += 1
                 sink(uid, MeasuredMessage(box.letters[uid].size + 1, subject=True))
+
+    async def gather(self, key: MailboxKey, uidvalidity: UidValidity, sizes: Mapping[Uid, int]) -> dict[Uid, bytes]:
+        await trio.lowlevel.checkpoint()
+        self.connected()
+        box = self._named(key.mailbox, uidvalidity)
+        found = {uid: box.letters[uid] for uid in sizes if uid in box.letters}
+        found = {uid: letter for uid, letter in found.items() if letter.name not in self.refused}
+        if self.failing:
+            self.failing -= 1
+            raise UpstreamUnavailable(self.name, f"account {self.name}: it closed the connection")
+        self.bodies += [letter.name for letter in found.values()]
+        return {uid: letter.body for uid, letter in found.items()}
 
     @asynccontextmanager
     async def read_later(self, location: Location, size: int) -> "AsyncIterator[FakeContent]":
