@@ -54,6 +54,15 @@ class Stream:
         except _GONE as failure:
             raise NetClosed(f"{self.peer} closed the connection") from failure
 
+    def send_now(self, data: bytes) -> int:
+        """Send what the kernel takes at once, and give how many octets that are. None under TLS. Raises `NetClosed`."""
+        if self._secure is not None:
+            return 0
+        try:
+            return self.transport.send_now(data)
+        except OSError as failure:
+            raise NetClosed(f"{self.peer} closed the connection") from failure
+
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """Give what has come, at least one octet and at most `limit`, or `b""` at the end.
 

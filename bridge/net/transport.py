@@ -1,6 +1,7 @@
 """The lowest layer: a Trio stream that tells when the other side takes octets."""
 
 import fcntl
+import os
 import struct
 import termios
 from collections.abc import Callable
@@ -9,6 +10,9 @@ import trio
 
 RECEIVE = 65_536
 """Octets asked of the kernel at once, unless somebody wants less."""
+
+DROPPED = 1024 * 1024
+"""Octets of input dropped at once: beyond that, whoever sends so much fails at what comes next."""
 
 
 def _nobody() -> None:
@@ -24,7 +28,6 @@ class Transport(trio.abc.HalfCloseableStream):
         self.on_taken: Callable[[], None] = _nobody
         self.receive_size = RECEIVE
         self.sent = 0
-        self._unread = b""
         self._raw = raw
         self._socket = raw.socket if isinstance(raw, trio.SocketStream) else None
 
@@ -34,10 +37,36 @@ class Transport(trio.abc.HalfCloseableStream):
             await self._raw.send_all(data)
             self._took(len(data))
             return
-        sent = await self._socket.send(data)
-        self._took(sent)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        sent = self.send_now(data)
         if sent < len(data):
             await self._send_rest(self._socket, memoryview(data)[sent:])
+
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
+        """Send what the kernel takes at once, and give how many octets that are; 0 where that cannot be tried.
+
+        Raises `OSError`, as the connection was lost.
+        """
+        if self._socket is None:
+            return 0
+        try:
+            sent = os.write(self._socket.fileno(), data)
+        except BlockingIOError:
+            return 0
+        self._took(sent)
+        return sent
+
+    def drop_input(self) -> None:
+        """Drop what has come from the other side by now, up to `DROPPED` octets."""
+        left = DROPPED
+        while self._socket is not None and left > 0:
+            try:
+                data = os.read(self._socket.fileno(), RECEIVE)
+            except OSError:
+                return
+            if not data:
+                return
+            left -= len(data)
 
     async def _send_rest(self, sock: trio.socket.SocketType, rest: memoryview) -> None:
         while rest:
@@ -66,15 +95,7 @@ class Transport(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Give what has come, `b""` at the end."""
-        if self._unread:
-            await trio.lowlevel.checkpoint()
-            data, self._unread = self._unread, b""
-            return data
         return await self._raw.receive_some(max_bytes or self.receive_size)
-
-    def unread(self, data: bytes) -> None:
-        """Put octets back, to be received first."""
-        self._unread = data + self._unread
 
     async def send_eof(self) -> None:
         """Tell the other side that nothing more comes; receiving goes on."""

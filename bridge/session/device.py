@@ -210,6 +210,7 @@ class DeviceSession:
         if self._tls is None:
             raise CutConnection("STLS on a listener without a certificate")
         self._pop3.begin_tls()
+        self._open_pump.drop_input()
         await self._flush()
         with _counting_failure():
             await self._open_pump.start_tls(self._tls.context, TLS_DEADLINE)
