@@ -68,24 +68,24 @@ class Background:
                 await self._all(self._identify)
                 if self._spooling is not None:
                     await self._spooling.catch_up()
-                await self._all(self._measure)
+                await self._all(self._measure, until_woken=self._spooling is not None)
             except (UpstreamError, StoreError) as failure:
                 log.info("measuring.paused", account=self._account, problem=str(failure))
                 with trio.move_on_after(PAUSE):
                     await trio.sleep_forever()
                 self._woken.set()
 
-    async def _all(self, work: Work) -> None:
+    async def _all(self, work: Work, *, until_woken: bool = False) -> None:
+        """Do all of a work; `until_woken`, only until there is something new, of which other work comes first."""
         for mailbox in list(self._mailboxes.values()):
-            await self._all_of(work, mailbox)
+            await self._all_of(work, mailbox, until_woken)
 
-    async def _all_of(self, work: Work, mailbox: IndexedMailbox) -> None:
+    async def _all_of(self, work: Work, mailbox: IndexedMailbox, until_woken: bool) -> None:
         while (snapshot := mailbox.snapshot) is not None:
             try:
                 if not await work(mailbox, snapshot):
                     return
-                if self._spooling is not None and self._woken.is_set():
-                    # What came meanwhile is spooled before older messages are measured.
+                if until_woken and self._woken.is_set():
                     return
             except MailboxChanged:
                 # Listed anew meanwhile; what is there now is looked at with the next wake.

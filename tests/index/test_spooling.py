@@ -140,3 +140,18 @@ async def test_what_failed_with_the_upstream_is_fetched_when_it_is_back(
     async with living(tmp_path, {"mail": mail}, FAX, spool=SPOOL) as house:
         await house.settle()
         assert (mail.failing, mail.bodies) == (0, ["two", "one"])
+
+
+async def test_what_was_read_ahead_is_kept_too(tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock) -> None:
+    async with living(tmp_path, {"mail": mail}, FAX, DEN, spool=(10**6, 3600)) as house:
+        mail.deliver("one")
+        await house.settle()
+        await trio.sleep(3 * 3600)
+        mail.bodies.clear()
+        shown = await house.log_in("fax")
+        entry, place = shown.maildrop.seq(MsgNum(1)), shown.places[0]
+        assert not house.maildrops.spooled(entry, place)
+        house.maildrops.fetched(entry, place, [body(mail, "one")])
+        await trio.sleep(1)
+        assert house.maildrops.spooled(entry, place)
+        assert (await retr(await house.log_in("den"), 1), mail.bodies) == (body(mail, "one"), [])
