@@ -11,8 +11,11 @@ from bridge.model.names import MsgNum, Uid, UidValidity
 from bridge.model.places import MailboxKey
 from bridge.telemetry import count
 
-FIRST_WINDOW = 128 * 1024
-"""Octets held or asked for once a device was seen to go in order. It grows by twice what the device takes."""
+FIRST_WINDOW = 256 * 1024
+"""Octets held or asked for once a device was seen to go in order."""
+
+GROWTH = 4
+"""How many times what the device takes is added to that."""
 
 SMALLEST_BATCH = 64 * 1024
 """Octets of a batch, at least: eight messages of an ordinary size."""
@@ -167,7 +170,7 @@ class ReadAhead:
         text = self._ready.pop(num, None)
         if text is not None:
             count("read_ahead_hits")
-            self._window = min(self._limit, self._window + 2 * self._charged[num])
+            self._window = min(self._limit, self._window + GROWTH * self._charged[num])
             self._uncharge(num)
         return text
 
@@ -178,8 +181,8 @@ class ReadAhead:
         if num == last:
             return
         if self._step and num in self._charged:
-            # What it passed over it has from earlier.
-            self._drop([held for held in self._charged if (num - held) * self._step > 0])
+            if next(iter(self._charged)) != num:  # what it passed over it has from earlier
+                self._drop([held for held in self._charged if (num - held) * self._step > 0])
             return
         if not last:
             self._begin(num, self._step_at_first(num))
@@ -208,9 +211,9 @@ class ReadAhead:
         """Ask for what comes next once there is room for a batch."""
         if self._next and (self._last - self._next) * self._step > 0:
             self._next = self._last
-        while self._step and self._next and self._held <= self._window // 2:
-            batch = max(self._window // 4, SMALLEST_BATCH)
-            wanted, after = self._gather(min(batch, self._window - self._held))
+        batch = min(max(self._window // 4, SMALLEST_BATCH), self._window)
+        while self._step and self._next and self._held + batch <= self._window:
+            wanted, after = self._gather(batch)
             octets = sum(wanted.values())
             if wanted and not self._allowance.take(octets):
                 return
