@@ -136,8 +136,9 @@ class ReadAhead:
     def take(self, num: MsgNum) -> list[bytes] | None:
         """Give a message that is here, in pieces, and see to what comes next. Waits for nothing."""
         self._follow(num)
+        text = self._taken(num)
         self._plan()
-        return self._taken(num)
+        return self._taken(num) if text is None else text
 
     async def wait(self, num: MsgNum) -> list[bytes] | None:
         """Give a message that is on its way; None where it does not come, and is to be fetched alone.
@@ -149,7 +150,10 @@ class ReadAhead:
         failure = self._failed.pop(num, None)
         if type(failure) is UpstreamUnavailable:  # and not that it dropped the connection
             raise failure
-        return self._taken(num)
+        text = self._taken(num)
+        if text is not None:
+            self._plan()
+        return text
 
     def coming(self, num: MsgNum) -> bool:
         """Tell whether a message is on its way."""
