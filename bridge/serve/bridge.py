@@ -20,7 +20,7 @@ from bridge.serve.overview import Overview
 from bridge.serve.requests import carry_out
 from bridge.serve.returns import Returns
 from bridge.serve.running_live import RunningLive
-from bridge.session import Allowance, ConfiguredDoorkeeper, DeviceSession, Gate, Leases, Services
+from bridge.session import Allowance, ConfiguredDoorkeeper, DeviceSession, Gate, Leases, Listings, Services
 from bridge.store import Store, open_store
 from bridge.telemetry import announce, get_logger
 
@@ -62,6 +62,7 @@ class Bridge:
         )
         self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
         self._leases = Leases()
+        self._listings = Listings()
         self._allowance = Allowance(settings.server.read_ahead_total)
         self._gate = Gate(settings.server)
         self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
@@ -120,6 +121,7 @@ class Bridge:
                 self._gate.login_seconds,
                 together=lambda key, *rest: self._accounts.upstream(key.account).batches(key, *rest),
                 allowance=self._allowance,
+                listings=self._listings,
             )
             session = DeviceSession(stream, listener.settings, listener.tls, services)
             await (session.run() if admitted else session.refuse())

@@ -5,5 +5,6 @@ from bridge.session.device import DeviceSession, Services
 from bridge.session.doorkeeper import ConfiguredDoorkeeper
 from bridge.session.gate import Gate
 from bridge.session.lease import Leases
+from bridge.session.listings import Listings
 
-__all__ = ["Allowance", "ConfiguredDoorkeeper", "DeviceSession", "Gate", "Leases", "Services"]
+__all__ = ["Allowance", "ConfiguredDoorkeeper", "DeviceSession", "Gate", "Leases", "Listings", "Services"]

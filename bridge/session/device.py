@@ -36,6 +36,7 @@ from bridge.pop3 import (
 from bridge.session.ahead import Allowance, FetchTogether, ReadAhead
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
 from bridge.session.lease import Leases
+from bridge.session.listings import Listings
 from bridge.session.ports import Doorkeeper, Maildrops
 from bridge.session.retention import expire
 from bridge.session.transaction import JOINED, CutConnection, Transaction
@@ -65,6 +66,7 @@ class Services:
     now: Callable[[], float] = time.time
     together: FetchTogether | None = None
     allowance: Allowance = field(default_factory=lambda: Allowance(0))
+    listings: Listings = field(default_factory=Listings)
 
 
 class DeviceSession:
@@ -255,6 +257,7 @@ class DeviceSession:
             lambda: self._open_pump.sent,
             ahead=self._open_ahead,
             joined=joined,
+            listings=self._services.listings,
         )
 
     def _open_ahead(

@@ -1,9 +1,9 @@
 """The TRANSACTION state (RFC 1939 §5): one maildrop, this session's marks, and the replies to what is asked."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 import trio
 
@@ -28,15 +28,13 @@ from bridge.pop3 import (
 )
 from bridge.session.ahead import ReadAhead
 from bridge.session.answers import ALREADY_DELETED, NO_SUCH_MESSAGE, answer
+from bridge.session.listings import ROWS, Listings
 from bridge.session.outgoing import Outgoing
 from bridge.session.ports import Content, Maildrops
 from bridge.telemetry import count, get_logger
 
 JOINED = 65_536
 """Octets of whole messages that are sent together where a device does not wait for each."""
-
-SLICE = 4096
-"""Messages in one slice of a long listing: about 160 KiB of unique-ids, sent before the next is made."""
 
 log = get_logger("session")
 
@@ -91,6 +89,7 @@ class Transaction:
         *,
         ahead: OpenAhead | None = None,
         joined: int = JOINED,
+        listings: Listings | None = None,
     ) -> None:
         self.maildrop = maildrop
         self.marks = Marks(accessed=maildrop.accessed)
@@ -101,6 +100,7 @@ class Transaction:
         self._on_wire = on_wire
         self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted, self._spooled)
         self._joined = joined
+        self._listings = listings or Listings()
         self._queued: list[MsgNum] = []
 
     async def handle(self, command: Command) -> None:
@@ -144,14 +144,21 @@ class Transaction:
     async def _listing(self, command: List | UidlAsked) -> None:
         left = len(self.maildrop) - len(self.marks.deleted)
         self._pop3.begin_lines(f"{left} messages")
-        for first in range(0, len(self.maildrop), SLICE):
-            part = slice(first, first + SLICE)
-            if isinstance(command, List):
-                self._pop3.lines(scan_lines(first + 1, self.maildrop.sizes[part], self.marks.deleted))
-            else:
-                self._pop3.lines(uidl_lines(first + 1, self.maildrop.uidls[part], self.marks.deleted))
+        for lines in self._lines(command):
+            self._pop3.lines(lines)
             await self._flush()
         self._pop3.end_lines()
+
+    def _lines(self, command: List | UidlAsked) -> Iterator[bytes]:
+        """Give the lines slice by slice: kept ones, unless this session's marks make them its own."""
+        scan = isinstance(command, List)
+        column: Any = self.maildrop.sizes if scan else self.maildrop.uidls
+        make = scan_lines if scan else uidl_lines
+        if not self.marks.deleted:
+            yield from self._listings.slices(column, make)
+            return
+        for first in range(0, len(column), ROWS):
+            yield make(first + 1, column[first : first + ROWS], self.marks.deleted)
 
     async def _one(self, command: List | UidlAsked | Retr | Top | Dele, num: MsgNum | None) -> None:
         if num is None or not 1 <= num <= len(self.maildrop):
