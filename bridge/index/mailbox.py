@@ -41,7 +41,7 @@ class IndexedMailbox:
     def __init__(self, key: MailboxKey, store: StorePort) -> None:
         self.key = key
         self.parts: tuple[MailboxSnapshot, ...] = ()
-        self.progress = ""
+        self.listing: tuple[int, int] | None = None
         self.found: Mapping[str, Found] = {}
         self.verified = False
         self.restless = False
@@ -75,6 +75,11 @@ class IndexedMailbox:
     def messages(self) -> int:
         """How many messages are listed, with those that linger while a loss is not believed."""
         return sum(len(part) for part in self.parts)
+
+    @property
+    def progress(self) -> str:
+        """How far the first listing is, in words; nothing when none is under way."""
+        return "" if self.listing is None else f"first listing, {self.listing[0]} of {self.listing[1]}"
 
     @property
     def begun(self) -> bool:
@@ -138,15 +143,16 @@ class IndexedMailbox:
             anew = False
             for row in await self._store.apply_listing(change, name):
                 found[row.uid] = row
-            self.progress = f"first listing, {len(found)} of {state.exists}"
+            self.listing = len(found), max(state.exists, len(found))
 
+        self.listing = len(found), max(state.exists, len(found))
         await watcher.list_messages(first, take)
         vanished = await self._missing(watcher, found, state) if found else ()
         left = [row for uid, row in found.items() if uid not in set(vanished)]
         final = settled(state, (row.uid for row in left))
         last = ListingChange(self.key, state.uidvalidity, (), vanished, final, replaced=anew)
         await self._store.apply_listing(last, name)
-        self._begun, self.progress, self.verified = [], "", True
+        self._begun, self.listing, self.verified = [], None, True
         self.publish([from_messages(self.key, state.uidvalidity, sorted(left))], final)
         count("messages_listed", len(left))
         log.info("mailbox.listed", mailbox=str(self.key), messages=len(left))

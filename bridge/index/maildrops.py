@@ -190,7 +190,8 @@ class DeviceMaildrops:
         lost = self._records[device.id].shown - {box.key for _, box in ready} - self._unmapped(device)
         if lost or not ready:
             names = [str(key) for key in sorted(lost)] or self.waiting(device)
-            raise NotListedYet(f"device {device.name}: {', '.join(names)} {self._progress(device)}")
+            sentence = f"device {device.name}: {', '.join(names)} {self._progress(device)}"
+            raise NotListedYet(sentence, *self._listing(device))
         return [_source_view(device, source, mailbox) for source, mailbox in ready]
 
     def _unmapped(self, device: DeviceSettings) -> set[MailboxKey]:
@@ -201,6 +202,12 @@ class DeviceMaildrops:
             if name is not None:
                 mapped.add(MailboxKey(source.account, name))
         return {key for key in self._records[device.id].shown if key not in mapped}
+
+    def _listing(self, device: DeviceSettings) -> tuple[int, int]:
+        """Give how many messages the first listings under way have, and how many they will have."""
+        boxes = (self._accounts[source.account].mailbox_for(source.mailbox) for source in device.sources)
+        told = {box.key: box.listing for box in boxes if box is not None and box.listing is not None}
+        return sum(have for have, _ in told.values()), sum(of for _, of in told.values())
 
     def _progress(self, device: DeviceSettings) -> str:
         boxes = (self._accounts[source.account].mailbox_for(source.mailbox) for source in device.sources)

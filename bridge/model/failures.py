@@ -82,7 +82,14 @@ class StoreLocked(StoreError):
 
 
 class NotListedYet(BridgeError):
-    """No source of the device has an index yet: a login is refused for now."""
+    """No source of the device has an index yet: a login is refused for now. `listed` and `of` tell how far the first
+    listing is, in messages; `of` is 0 while it has not begun.
+    """
+
+    def __init__(self, sentence: str, listed: int = 0, of: int = 0) -> None:
+        super().__init__(sentence)
+        self.listed = listed
+        self.of = of
 
 
 class MaildropInUse(BridgeError):

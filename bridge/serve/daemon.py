@@ -8,7 +8,7 @@ import trio
 
 from bridge.model.settings import Settings
 from bridge.serve.bridge import Load, running_bridge
-from bridge.serve.memory import give_back_large_blocks
+from bridge.serve.memory import give_back_large_blocks, look_for_cycles_less_often
 from bridge.telemetry import configure, get_logger
 
 log = get_logger("serve")
@@ -22,6 +22,7 @@ def run_serve(settings: Settings, load: Load, new_state: bool) -> int:
     # Whatever the umask of whoever starts us: state is for its owner alone.
     os.umask(0o077)
     give_back_large_blocks()
+    look_for_cycles_less_often()
     configure(settings.server.log, settings.server.log_level)
     trio.run(_serve, settings, load, new_state)
     return 0

@@ -1,6 +1,6 @@
 """What a failure sounds like: the one table from failures to replies, counters and log levels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bridge.model import failures
@@ -21,6 +21,7 @@ class Answer:
 WRONG_LOGIN = Answer("AUTH", "wrong login or password", "warning")
 NOT_REMOVED = Answer("SYS/TEMP", "some deleted messages not removed, try again", "error")
 TOO_MANY = Answer("SYS/TEMP", "too many connections, try again later", "warning")
+FIRST_LISTING = "first listing, {listed} of {of} messages so far, try again soon"
 NO_SUCH_MESSAGE = "no such message"
 ALREADY_DELETED = "message {num} is already marked as deleted"
 
@@ -41,4 +42,7 @@ _TABLE: tuple[tuple[type[Exception], Answer], ...] = (
 
 def answer(failure: failures.BridgeError) -> Answer:
     """Give the reply for a failure. Never `[AUTH]`: that is for the device's own password alone (RFC 3206 §5)."""
-    return next(reply for family, reply in _TABLE if isinstance(failure, family))
+    found = next(reply for family, reply in _TABLE if isinstance(failure, family))
+    if isinstance(failure, failures.NotListedYet) and failure.of:
+        return replace(found, text=FIRST_LISTING.format(listed=failure.listed, of=failure.of))
+    return found

@@ -175,6 +175,12 @@ async def test_trouble_upstream_is_no_wrong_password(autojump_clock: MockClock, 
     assert (await caller.ask("PASS secret")).startswith("+OK")
 
 
+async def test_a_device_hears_how_far_the_first_listing_is(autojump_clock: MockClock, house: House) -> None:
+    house.maildrops.opening = NotListedYet("not listed yet", 4000, 20000)
+    told = "-ERR [SYS/TEMP] first listing, 4000 of 20000 messages so far, try again soon"
+    assert await house.call().log_in() == told
+
+
 async def test_three_wrong_passwords_close(autojump_clock: MockClock, house: House) -> None:
     caller = house.call()
     await caller.log_in("fax", "1")
