@@ -14,7 +14,7 @@ from bridge.index.ports import AccountPort, SpoolPort, StorePort, Watcher
 from bridge.index.round import AccountMemory, Round
 from bridge.index.spooling import SpoolAhead
 from bridge.model.failures import MailboxMissing, StoreError, UpstreamError
-from bridge.model.names import MailboxName, UidValidity
+from bridge.model.names import MailboxName, Uid, UidValidity
 from bridge.model.places import MailboxKey, MailboxState, Suspicion
 from bridge.model.settings import AccountSettings
 from bridge.telemetry import count, get_logger
@@ -185,7 +185,7 @@ class IndexedAccount:
         """Follow the open mailbox until the others are due for a look; True when a loss is doubted."""
         until = self._next_look(len(mailboxes) > 1 or bool(self.missing))
         while (left := until - trio.current_time()) > 0:
-            if not await watcher.wait(min(left, self.settings.poll_interval)):
+            if not await watcher.wait(min(left, self.settings.poll_interval), self._next_uid(mailboxes[0])):
                 continue
             self._dirty = True
             if await self._look_round(watcher, mailboxes, mailboxes[:1]):
@@ -194,6 +194,11 @@ class IndexedAccount:
             self._publish()
             until = min(until, self._next_look(len(mailboxes) > 1))
         return False
+
+    def _next_uid(self, mailbox: IndexedMailbox) -> Uid | None:
+        """Give the lowest UID that what comes can have; None where what came must be looked at with all the rest."""
+        plain = mailbox.snapshot is not None and mailbox.verified and not mailbox.restless and not self.memory.held
+        return mailbox.state.uidnext if plain and mailbox.state is not None else None
 
     def _next_look(self, several: bool) -> float:
         """When all mailboxes are to be looked at again, in Trio's time."""
@@ -214,7 +219,8 @@ class IndexedAccount:
         may be in another now. The first mailbox is looked at last, so that it is the one left open.
         """
         looker = Looker(watcher, self._store)
-        looks = await self._looks(watcher, looker, only or mailboxes)
+        came = await looker.arrived(only[0], self._searches_of(only[0])) if only else None
+        looks = [came] if came is not None else await self._looks(watcher, looker, only or mailboxes)
         if only and (self.memory.held or any(look.missing for look in looks)):
             others = [mailbox for mailbox in mailboxes if mailbox not in only]
             looks += await self._looks(watcher, looker, others)

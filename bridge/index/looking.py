@@ -80,6 +80,18 @@ class Looker:
         found.found = await self.search(mailbox, state, searches, highest)
         return found
 
+    async def arrived(self, mailbox: IndexedMailbox, searches: Sequence[str]) -> Look | None:
+        """Take what the watcher fetched as it came; None when it did not, or it is not all that is to be found out."""
+        came, current = self._watcher.arrived, mailbox.snapshot
+        if came is None or current is None or current.uidvalidity != came.state.uidvalidity:
+            return None
+        if len(current) + len(came.rows) != came.state.exists:
+            return None
+        found = Look(mailbox, came.state, {row.uid: row for row in came.rows}, known=mailbox.messages)
+        found.contents = {uid: content_identity(header, found.rows[uid].date) for uid, header in came.headers.items()}
+        found.found = await self.search(mailbox, came.state, searches, max(found.rows, default=0))
+        return found
+
     async def _compare(self, found: Look, current: MailboxSnapshot) -> None:
         if not found.mailbox.verified:
             await self._verify(found, current)

@@ -9,6 +9,7 @@ from bridge.model.failures import UpstreamError
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, Uidl, UidValidity
 from bridge.model.places import (
     AccountChange,
+    Arrivals,
     ListedMessage,
     ListingChange,
     Location,
@@ -65,8 +66,15 @@ class Watcher(Protocol):
         """Give how many octets are used, and how many there may be, where the server tells."""
         ...
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait for a change in the open mailbox; False after `seconds` without one."""
+    @property
+    def arrived(self) -> Arrivals | None:
+        """What came during the last `wait`, when that is all that changed and was fetched at once."""
+        ...
+
+    async def wait(self, seconds: float, first: Uid | None = None) -> bool:
+        """Wait for a change in the open mailbox; False after `seconds` without one. What came is fetched at once if
+        `first`, the lowest UID that it can have, is given.
+        """
         ...
 
 

@@ -52,6 +52,16 @@ class ListedMessage(NamedTuple):
     identity: str
 
 
+class Arrivals(NamedTuple):
+    """What came to an open mailbox and nothing else: `rows` in UID order, their identifying header fields as far as the
+    server gave them, and how the mailbox is with them.
+    """
+
+    state: MailboxState
+    rows: tuple[ListedMessage, ...]
+    headers: Mapping[Uid, bytes]
+
+
 class StoredMessage(NamedTuple):
     """One message of a mailbox as the store keeps it. `measured` is in octets, -1 until it was counted.
 

@@ -21,12 +21,17 @@ class Idler:
         self.asked = float("-inf")
         self._poll_interval = poll_interval
 
-    async def wait(self, link: Link, until: float, changed: Callable[[], bool]) -> None:
-        """Wait until something changed, `until` came, or somebody else needs the connection, which is then free."""
+    async def wait(
+        self, link: Link, until: float, changed: Callable[[], bool], ending: Callable[[], None] = lambda: None
+    ) -> None:
+        """Wait until something changed, `until` came, or somebody else needs the connection, which is then free.
+
+        `ending` is called when IDLE is being ended: a command that it begins goes out together with DONE.
+        """
         first = True
         while not self._enough(link, until, changed):
             if self.pushes and link.can("IDLE"):
-                await self._idle(link, until, changed, first=first)
+                await self._idle(link, until, changed, ending, first=first)
                 first = False
             else:
                 self.pushes = False
@@ -35,7 +40,9 @@ class Idler:
     def _enough(self, link: Link, until: float, changed: Callable[[], bool]) -> bool:
         return changed() or link.hurry or link.wanted(Urgency.MEASURE) or trio.current_time() >= until
 
-    async def _idle(self, link: Link, until: float, changed: Callable[[], bool], *, first: bool) -> None:
+    async def _idle(
+        self, link: Link, until: float, changed: Callable[[], bool], ending: Callable[[], None], *, first: bool
+    ) -> None:
         if first:
             # Some servers tell in IDLE only what happens in it. Sent with it, this costs no round trip.
             link.begin(commands.noop())
@@ -49,6 +56,7 @@ class Idler:
         while not link.answered(tag) and not self._enough(link, end, changed):
             await link.listen(end)
         link.imap.end_idle()
+        ending()
         await link.finish(tag, link.patience())
 
     async def _poll(self, link: Link, until: float, changed: Callable[[], bool]) -> None:

@@ -11,7 +11,8 @@ from bridge.model.places import MailboxState
 class Selected:
     """What EXAMINE or SELECT told, kept true by what the server tells later.
 
-    `settled` once the command was answered: from then on a change of the set of messages sets `changed`.
+    `settled` once the command was answered: from then on a change of the set of messages sets `changed`, and one that
+    takes messages away `shrank`.
     """
 
     mailbox: MailboxName
@@ -22,6 +23,7 @@ class Selected:
     modseq: int = 0
     settled: bool = False
     changed: bool = False
+    shrank: bool = False
 
     @property
     def state(self) -> MailboxState:
@@ -46,6 +48,7 @@ class Selected:
     def _count(self, count: int) -> None:
         if self.settled and count != self.exists:
             self.changed = True
+            self.shrank = self.shrank or count < self.exists
         self.exists = count
 
     def _learn(self, code: Code) -> None:

@@ -8,8 +8,9 @@ import trio
 from bridge.imap import UidSet
 from bridge.model.failures import UpstreamError, UpstreamRefused
 from bridge.model.names import MailboxName, Uid, UidValidity
-from bridge.model.places import ListedMessage, MailboxState
+from bridge.model.places import Arrivals, ListedMessage, MailboxState
 from bridge.search import SearchMistake, parse
+from bridge.upstream.arrivals import FEW, Catching
 from bridge.upstream.connection import Connection
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.idling import Idler
@@ -52,6 +53,7 @@ class Watcher:
         self._names = names
         self._stumbling = stumbling
         self._idler = Idler(poll_interval)
+        self.arrived: Arrivals | None = None
         self._mailbox = INBOX
         self._state: MailboxState | None = None
         self._looked = float("-inf")
@@ -189,31 +191,54 @@ class Watcher:
     async def _search(self, link: Link) -> UidSet:
         return await search_all(link, (await self._open(link)).exists)
 
-    async def wait(self, seconds: float) -> bool:
+    async def wait(self, seconds: float, first: Uid | None = None) -> bool:
         """Wait until the examined mailbox changed since it was examined: True. False after `seconds` without that.
 
         IDLE where the server has it, renewed every two minutes, so that a dead connection is noticed; else NOOP every
-        `poll_interval`.
+        `poll_interval`. When only a few messages came, and `first` is the lowest UID that they can have, `arrived` has
+        them afterwards, in the same round trip that ends IDLE: then the mailbox counts as examined with them.
         """
+        self.arrived = None
         until = trio.current_time() + seconds
-        while not await self._ask(lambda link: self._wait(link, until), Urgency.WAIT):
+        while not await self._ask(lambda link: self._wait(link, until, first), Urgency.WAIT):
             if trio.current_time() >= until:
                 return False
         return True
 
-    async def _wait(self, link: Link, until: float) -> bool:
+    async def _wait(self, link: Link, until: float, first: Uid | None) -> bool:
         """Wait until somebody else needs the connection, too; then it is asked for again behind them."""
         now = trio.current_time()
         if link.wanted(Urgency.MEASURE) and now < self._looked + BUSY_LOOK:
             return False
         selected = await ensure_open(link, self._names, self._mailbox)
         self._looked = now
+        catching: list[Catching] = []
 
         def changed() -> bool:
             return selected.changed or not self._same(selected.state)
 
-        await self._idler.wait(link, until, changed)
-        return changed()
+        def ending() -> None:
+            if not catching and first is not None and self._grew(selected):
+                catching.append(Catching(link, first, FEW))
+
+        await self._idler.wait(link, until, changed, ending)
+        ending()
+        if catching and self._state is not None:
+            await self._catch_up(catching[0], selected, self._state)
+        return bool(self.arrived) or changed()
+
+    def _grew(self, selected: Selected) -> bool:
+        """Tell whether a few messages came to the examined mailbox and, as far as is known, none went."""
+        seen = self._state
+        if seen is None or selected.uidvalidity != seen.uidvalidity or selected.shrank:
+            return False
+        return 0 < selected.exists - seen.exists <= FEW
+
+    async def _catch_up(self, catching: Catching, selected: Selected, before: MailboxState) -> None:
+        self.arrived = await catching.finish(selected, before)
+        if self.arrived is not None:
+            self._state = self.arrived.state
+            selected.uidnext, selected.changed = self.arrived.state.uidnext, False
 
     def _same(self, state: MailboxState) -> bool:
         seen = self._state

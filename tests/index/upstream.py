@@ -18,7 +18,7 @@ from bridge.model.failures import (
     UpstreamUnavailable,
 )
 from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
-from bridge.model.places import ListedMessage, Location, MailboxKey, MailboxState, MeasuredMessage
+from bridge.model.places import Arrivals, ListedMessage, Location, MailboxKey, MailboxState, MeasuredMessage
 from bridge.model.update import BringBack, Intent, MovedTo
 
 INBOX = MailboxName("INBOX")
@@ -97,6 +97,7 @@ class FakeUpstream:
         self.measured = 0
         self.listed = 0
         self.connections = 0
+        self.caught_up = 0
         self.bodies: list[str] = []
         self.refused: set[str] = set()
         self.failing = 0
@@ -262,6 +263,7 @@ class FakeWatcher:
         self._upstream = upstream
         self._open = ""
         self._seen = (0, 0, 0)
+        self.arrived: Arrivals | None = None
 
     async def _box(self, name: str) -> FakeMailbox:
         await trio.lowlevel.checkpoint()
@@ -332,12 +334,29 @@ class FakeWatcher:
         await trio.lowlevel.checkpoint()
         return self._upstream.used
 
-    async def wait(self, seconds: float) -> bool:
+    async def wait(self, seconds: float, first: Uid | None = None) -> bool:
+        self.arrived = None
         with trio.move_on_after(seconds):
             while True:
                 news = self._upstream._news
                 box = await self._box(self._open)
                 if (box.uidvalidity, box.uidnext, len(box.letters)) != self._seen:
+                    self._catch_up(box, first)
                     return True
                 await news.wait()
         return False
+
+    def _catch_up(self, box: FakeMailbox, first: Uid | None) -> None:
+        new = {Uid(uid): each for uid, each in sorted(box.letters.items()) if first is not None and uid >= first}
+        if not new or box.uidvalidity != self._seen[0] or self._seen[2] + len(new) != len(box.letters):
+            return
+        self._seen = (box.uidvalidity, box.uidnext, len(box.letters))
+        rows = tuple(self._row(uid, each) for uid, each in new.items())
+        self._upstream.fetched += len(rows)
+        self._upstream.caught_up += 1
+        self.arrived = Arrivals(self._state(box), rows, {uid: each.header for uid, each in new.items()})
+
+    def _row(self, uid: Uid, letter: Letter) -> ListedMessage:
+        return ListedMessage(
+            uid, letter.size, letter.date, f"emailid:{letter.name}" if self._upstream.providers else ""
+        )
