@@ -16,7 +16,8 @@ class DotStuffing:
         """Give the stuffed octets of `chunk`: the very same object where no line begins with a dot."""
         if not chunk:
             return chunk
-        stuffed = chunk.replace(b"\n.", b"\n..") if b"\n." in chunk else chunk
+        # One look for the dots, where `in` and `replace` take two; of a single part this is the part itself.
+        stuffed = b"\n..".join(chunk.split(b"\n."))
         if self.at_line_start and chunk.startswith(b"."):
             stuffed = b"." + stuffed
         self.at_line_start = chunk.endswith(b"\n")
