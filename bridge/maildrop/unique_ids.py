@@ -1,9 +1,14 @@
 """Where unique-ids come from: a digest of the first location, so that a lost database gives the same ones again."""
 
+from functools import lru_cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from bridge.model.names import Uid, Uidl, UidValidity
 from bridge.model.places import MailboxKey
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 SCHEME = b"1"
 """The version that goes into every digest: a change of scheme must never collide with an older one."""
@@ -17,7 +22,14 @@ def unique_id(key: MailboxKey, uidvalidity: UidValidity, uid: Uid, attempt: int)
 
     The parts are length-prefixed, so no two different locations can hash the same octets.
     """
-    parts = (SCHEME, key.account.encode(), key.mailbox.encode("utf-8", "surrogatepass"))
-    numbers = tuple(b"%d" % number for number in (uidvalidity, uid, attempt))
-    octets = b"".join(b"%d:%b" % (len(part), part) for part in parts + numbers)
-    return Uidl(sha256(octets).hexdigest()[:UIDL_DIGITS])
+    digits, tries = b"%d" % uid, b"%d" % attempt
+    digest = _begun(key, uidvalidity).copy()
+    digest.update(b"%d:%b%d:%b" % (len(digits), digits, len(tries), tries))
+    return Uidl(digest.hexdigest()[:UIDL_DIGITS])
+
+
+@lru_cache(maxsize=64)
+def _begun(key: MailboxKey, uidvalidity: UidValidity) -> "_Hash":
+    """Give the digest as far as it is the same for a whole mailbox: only copies of it go on."""
+    parts = (SCHEME, key.account.encode(), key.mailbox.encode("utf-8", "surrogatepass"), b"%d" % uidvalidity)
+    return sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts))
