@@ -13,7 +13,7 @@ from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import AccountPort, SpoolPort, StorePort, Watcher
 from bridge.index.round import AccountMemory, Round
 from bridge.index.spooling import SpoolAhead
-from bridge.model.failures import MailboxMissing, StoreError, UpstreamError
+from bridge.model.failures import MailboxMissing, StoreError, UpstreamError, UpstreamUnavailable
 from bridge.model.names import MailboxName, Uid, UidValidity
 from bridge.model.places import MailboxKey, MailboxState, Suspicion
 from bridge.model.settings import AccountSettings
@@ -136,18 +136,21 @@ class IndexedAccount:
     async def _refresh_forever(self) -> None:
         pause = FIRST_BACKOFF
         while True:
-            began = trio.current_time()
+            began, asked = trio.current_time(), 0.0
             try:
                 with trio.CancelScope() as self._watching:
                     async with self.upstream.watch() as watcher:
                         await self._watch(watcher)
             except (UpstreamError, StoreError) as failure:
                 self._note(failure)
+                asked = failure.pause if isinstance(failure, UpstreamUnavailable) else 0.0
             finally:
                 self._live = False
                 self._dirty = True
             if trio.current_time() - began > LAST_BACKOFF:
                 pause = FIRST_BACKOFF
+            # What the server asked for is kept to whoever is at the door.
+            await trio.sleep(asked)
             await self._back_off(pause)
             pause = min(pause * 2, LAST_BACKOFF)
 

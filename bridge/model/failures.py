@@ -26,7 +26,14 @@ class UpstreamError(BridgeError):
 
 
 class UpstreamUnavailable(UpstreamError):
-    """The server cannot be reached, closed, took too long, or says it cannot just now: try again later."""
+    """The server cannot be reached, closed, took too long, or says it cannot just now: try again later.
+
+    `pause` is how many seconds it wants to be left alone, 0 where it does not say.
+    """
+
+    def __init__(self, account: str, sentence: str, pause: float = 0.0) -> None:
+        super().__init__(account, sentence)
+        self.pause = pause
 
 
 class UpstreamRefused(UpstreamError):

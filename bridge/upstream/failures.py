@@ -15,6 +15,23 @@ TEXT_LIMIT = 200
 _HALF_DEAD = re.compile(r"authenticated but not connected", re.IGNORECASE)
 
 
+# Exchange Online and its kin say so in NO, BAD and BYE alike.
+_SUGGESTED = re.compile(r"Suggested Backoff Time: ([0-9]{1,9}) milliseconds", re.IGNORECASE)
+
+_PAUSES = {"LIMIT": 30.0, "THROTTLED": 60.0, "UNAVAILABLE": 5.0}
+"""Seconds that a server is left alone after a code that asks for it without saying how long (RFC 5530 §3). Our own."""
+
+LONGEST_PAUSE = 3600.0
+"""A server that asks for more is asked again after an hour all the same."""
+
+
+def pause_of(code: str, text: str) -> float:
+    """Give how many seconds a server wants to be left alone, by what it said in a NO, BAD or BYE."""
+    found = _SUGGESTED.search(text)
+    asked = int(found[1]) / 1000 if found else _PAUSES.get(code, 0.0)
+    return min(asked, LONGEST_PAUSE)
+
+
 class Dropped(UpstreamUnavailable):
     """The server ended the connection by itself; what was begun can be gone on with over another."""
 
@@ -33,8 +50,9 @@ def refusal(account: str, what: str, answer: Tagged) -> UpstreamError:
     """Make the failure for a command that was answered NO or BAD. `what` reads like `open INBOX`."""
     code = answer.code.name if answer.code else ""
     sentence = f"account {account}: the server would not {what}{quoted(answer.text)}"
-    if code in PASSING_CODES:
-        return UpstreamUnavailable(account, f"{sentence}; it is tried again later")
+    pause = pause_of(code, answer.text)
+    if code in PASSING_CODES or pause:
+        return UpstreamUnavailable(account, f"{sentence}; it is tried again later", pause)
     if answer.kind == "BAD" and _HALF_DEAD.search(answer.text):
         return Dropped(account, f"{sentence}; a new connection is needed")
     return UpstreamRefused(account, sentence, code)

@@ -9,7 +9,7 @@ from bridge.imap.events import Closed, Event, NeedData, Status, Tagged
 from bridge.model.failures import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamUnavailable
 from bridge.net import NetError, Stream, secure
 from bridge.telemetry import count
-from bridge.upstream.failures import Dropped, quoted, refusal
+from bridge.upstream.failures import Dropped, pause_of, quoted, refusal
 from bridge.upstream.patience import Patience
 from bridge.upstream.selected import Selected
 from bridge.upstream.urgency import Urgency
@@ -48,6 +48,7 @@ class Link:
         self._half_sent = False
         self._eof = False
         self._bye = ""
+        self._pause = 0.0
 
     def patience(self) -> Patience:
         """Give the deadline of a command that begins now."""
@@ -182,6 +183,7 @@ class Link:
             mailbox.note(event)
         if isinstance(event, Status) and event.kind == "BYE":
             self._bye = event.text or "BYE"
+            self._pause = pause_of(event.code.name if event.code else "", event.text)
         if isinstance(event, Tagged) and not self.imap.open_tags:
             self.owed = 0
 
@@ -208,7 +210,7 @@ class Link:
             received = await self.stream.receive_some(CHUNK_OCTETS)
         except NetError as failure:
             sentence = f"account {self.account}: {failure}{quoted(self._bye)}"
-            raise self.lose(Dropped(self.account, sentence)) from failure
+            raise self.lose(Dropped(self.account, sentence, self._pause)) from failure
         self._take(received)
 
     def _take(self, received: bytes) -> None:
@@ -223,7 +225,7 @@ class Link:
 
     def _dropped(self) -> UpstreamError:
         sentence = f"account {self.account}: the server closed the connection{quoted(self._bye)}"
-        return self.lose(Dropped(self.account, sentence))
+        return self.lose(Dropped(self.account, sentence, self._pause))
 
     def _broken(self, failure: ImapProtocolError) -> UpstreamError:
         return self.lose(UpstreamBroken(self.account, f"account {self.account}: {failure}"))

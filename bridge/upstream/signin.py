@@ -17,7 +17,7 @@ from bridge.model.failures import (
 from bridge.model.peer import Peer, private_peer
 from bridge.model.settings import AccountSettings
 from bridge.net import DialFailed, NotTrusted, Stream, dial
-from bridge.upstream.failures import PASSING_CODES, quoted
+from bridge.upstream.failures import PASSING_CODES, pause_of, quoted
 from bridge.upstream.link import Link
 
 UTF8 = "UTF8=ACCEPT"
@@ -102,7 +102,8 @@ class SignIn:
             raise self._broken(link, "the server did not greet as IMAP servers do")
         if event.kind == "BYE":
             sentence = f"account {self._name}: the server takes no connections now{quoted(event.text)}"
-            raise link.lose(UpstreamUnavailable(self._name, sentence))
+            pause = pause_of(event.code.name if event.code else "", event.text)
+            raise link.lose(UpstreamUnavailable(self._name, sentence, pause))
         self.greeting = event.text
         return event
 
@@ -151,7 +152,7 @@ class SignIn:
         said = self._said(answer.text)
         if code in PASSING_CODES or (code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text)):
             sentence = f"account {self._name}: the server lets nobody in just now{said}"
-            return UpstreamUnavailable(self._name, sentence)
+            return UpstreamUnavailable(self._name, sentence, pause_of(code, answer.text))
         # A server without response codes may refuse for another reason than the password: worth a try now and then.
         self.definite = bool(code)
         sentence = (
