@@ -1,6 +1,7 @@
 """Rows about many devices: all at once, all idle, and logging in over and over."""
 
 import contextlib
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.bench import machine
@@ -51,31 +52,42 @@ def idle(grounds: Grounds, plan: Plan) -> Iterator[Row]:
     """Let 200 devices be logged in and silent."""
     if plan.at((0,)):
         row = Row(f"{DEVICES} idle plain sessions, PSS of each over the idle daemon", "KB")
+        # Half of them tell what each of the second half adds, when memory that was free before is used up.
+        further: dict[str, list[float]] = {OURS: [], PEER: []}
         row.series = interleaved(
-            plan.times(3), {OURS: lambda: _idle_ours(grounds), PEER: lambda: _idle_peers(grounds)}, rehearse=False
+            plan.times(3),
+            {OURS: lambda: _idle_ours(grounds, further[OURS]), PEER: lambda: _idle_peers(grounds, further[PEER])},
+            rehearse=False,
         )
         row.floor(PEER, 15)
         row.notes.append("each run with daemons just started, which have had one session before")
+        each = ", ".join(f"{name} {statistics.median(values):.0f} KB" for name, values in further.items())
+        row.notes.append(f"each of the second {DEVICES // 2} adds: {each}")
         yield row
 
 
-def _idle_ours(grounds: Grounds) -> float:
+def _idle_ours(grounds: Grounds, further: list[float]) -> float:
     with _crowded(grounds) as bridge:
-        return _growth(grounds, _logins(grounds, bridge)[OURS], lambda: [bridge.pid])
+        return _growth(grounds, _logins(grounds, bridge)[OURS], lambda: [bridge.pid], further)
 
 
-def _idle_peers(grounds: Grounds) -> float:
+def _idle_peers(grounds: Grounds, further: list[float]) -> float:
     logins = _peers_logins(grounds)
     grounds.peer.restart()
-    return _growth(grounds, logins, lambda: machine.session_of(grounds.peer.pid))
+    return _growth(grounds, logins, lambda: machine.session_of(grounds.peer.pid), further)
 
 
-def _growth(grounds: Grounds, logins: list[Login], processes: Callable[[], list[int]]) -> float:
+def _growth(grounds: Grounds, logins: list[Login], processes: Callable[[], list[int]], further: list[float]) -> float:
     """Give the kilobytes that each of these sessions adds. What was kept from sessions before would hide some of it."""
     grounds.device.poll(logins[0], CROWD[0].messages)
     before = machine.pss(processes())
-    with grounds.device.idle(logins):
-        return (machine.pss(processes()) - before) / len(logins) / 1000
+    half = DEVICES // 2
+    with grounds.device.idle(logins[:half]):
+        first = machine.pss(processes())
+        with grounds.device.idle(logins[half:]):
+            both = machine.pss(processes())
+    further.append((both - first) / half / 1000)
+    return (both - before) / DEVICES / 1000
 
 
 def logins_a_second(grounds: Grounds, plan: Plan) -> Iterator[Row]:

@@ -104,11 +104,11 @@ class Device:
     @contextlib.contextmanager
     def idle(self, logins: Sequence[Login]) -> Iterator[None]:
         """Have all devices logged in and silent for the block."""
-        self._do("idle", logins=logins)
+        count = self._do("idle", logins=logins)
         try:
             yield
         finally:
-            self._do("release")
+            self._do("release", count=count)
 
 
 # --- the process
@@ -193,15 +193,16 @@ class _Worker:
             each.close()
         return took
 
-    def idle(self, logins: list[Login]) -> None:
-        _, self._idle = crowd.run([iter([(login, crowd.log_in(login))]) for login in logins])
+    def idle(self, logins: list[Login]) -> int:
+        _, sockets = crowd.run([iter([(login, crowd.log_in(login))]) for login in logins])
+        self._idle += sockets
+        return len(sockets)
 
-    def release(self) -> None:
-        for each in self._idle:
-            each.sendall(b"QUIT\r\n")
-            each.recv(512)
-            each.close()
-        self._idle = []
+    def release(self, count: int) -> None:
+        for _ in range(count):
+            with self._idle.pop() as sock:
+                sock.sendall(b"QUIT\r\n")
+                sock.recv(512)
 
     @property
     def jobs(self) -> dict[str, Callable[..., object]]:
