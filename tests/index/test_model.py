@@ -123,9 +123,6 @@ class World:
         elif kind == "copy" and upstream is self.mail:
             upstream.copy(uid, box, target)
             self.copied.add(name)
-            if name in upstream.names(target)[:-1]:
-                # Never taken for one: copies within one mailbox are messages of their own.
-                self.doubled.add(name)
         elif kind == "reuse" and not upstream.down:
             # Nobody may be connected meanwhile: it is back when `live` says so.
             upstream.down = True
@@ -133,6 +130,12 @@ class World:
             upstream.box(box).letters[uid] = Letter(new := self.letter(), 7000 + self.number)
             self.born[new] = upstream.name
             self.repaired = upstream
+
+    def note_doubles(self) -> None:
+        """Copies within one mailbox are messages of their own, for good: they are never taken for one."""
+        for upstream in self.upstreams.values():
+            for box in upstream.boxes:
+                self.doubled |= {name for name, times in Counter(upstream.names(box)).items() if times > 1}
 
     def everywhere(self) -> set[str]:
         boxes = [box for upstream in self.upstreams.values() for box in upstream.boxes.values()]
@@ -223,6 +226,7 @@ async def live(world: World, house: House, deeds: list[Deed]) -> str:
             before = world.everywhere()
             world.deed(kind, a, b)
             world.dead |= before - world.everywhere()
+            world.note_doubles()
             if (upstream := world.repaired) is not None:
                 await trio.sleep(3)
                 upstream.down, world.repaired = False, None
