@@ -86,14 +86,23 @@ class DeviceMaildrops:
         What it is shown for the first time is on disk before this returns; when that fails it is shown what it was
         shown before. Raises `NotListedYet`.
         """
+        self._check_configured(device)
         stale = {source.account for source in device.sources if not self._accounts[source.account].fresh}
         if stale:
             await self._refresh([self._accounts[account] for account in stale])
+            self._check_configured(device)
         if (standing := self._stands(device)) is not None:
             return standing
         await self._wait_identified(device)
         async with self._opening.setdefault(device.id, trio.Lock()):
             return await self._open(device, session)
+
+    def _check_configured(self, device: DeviceSettings) -> None:
+        """Raise `NotListedYet` when a reload took the device or an account of it away while it logs in: what is left
+        would be a shortened list.
+        """
+        if device.id not in self._records or any(source.account not in self._accounts for source in device.sources):
+            raise NotListedYet(f"device {device.name}: the configuration has changed meanwhile")
 
     def _stands(self, device: DeviceSettings) -> Maildrop | None:
         """Give the maildrop of the last login when nothing has changed since: no look at its messages, and no wait."""
@@ -117,8 +126,10 @@ class DeviceMaildrops:
                 if not unready:
                     return
                 await self._accounts[unready[0].key.account].background.wait_identified()
+                self._check_configured(device)
 
     async def _open(self, device: DeviceSettings, session: SessionId) -> Maildrop:
+        self._check_configured(device)
         sources, beneath = self._sources(device), ground(device, self._accounts)
         record = self._records[device.id]
         first_time = not record.shown
@@ -168,7 +179,12 @@ class DeviceMaildrops:
 
     def _unidentified(self, device: DeviceSettings, mailbox: IndexedMailbox) -> bool:
         """True while it cannot be told yet which messages of a mailbox are copies of others the device sees."""
-        if device.deduplicate == "off" or len(self._mapped(device)) < 2 or not mailbox.unidentified:
+        if device.deduplicate == "off" or not mailbox.unidentified:
+            return False
+        # A source that is not listed yet counts: what is shown now may have a copy there.
+        everywhere = device.deduplicate == "all"
+        scope = [one for one in device.sources if everywhere or one.account == mailbox.key.account]
+        if len({(one.account, one.mailbox) for one in scope}) < 2:
             return False
         provider = device.deduplicate == "account" and all(part.providers for part in mailbox.parts if len(part))
         return not provider and mailbox.key not in self._records[device.id].shown
@@ -243,7 +259,8 @@ class DeviceMaildrops:
 
     def measured(self, location: Location, found: MeasuredMessage) -> None:
         """Publish what was counted while it was sent, and write it down soon."""
-        mailbox = self._accounts[location.key.account].mailboxes.get(location.key.mailbox)
+        account = self._accounts.get(location.key.account)
+        mailbox = None if account is None else account.mailboxes.get(location.key.mailbox)
         if mailbox is None or mailbox.snapshot is None or mailbox.snapshot.uidvalidity != location.uidvalidity:
             return
         mailbox.take_measured(location.uidvalidity, {location.uid: found})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import trio
 
 from bridge.index import IndexedAccount, StoredState
+from bridge.model.failures import UpstreamUnavailable
 from bridge.model.names import AccountId, MailboxName
 from bridge.model.places import MailboxKey, Suspicion
 from bridge.model.settings import AccountSettings, Settings
@@ -39,8 +40,10 @@ class RunningAccounts:
         self._running: dict[AccountId, _Running] = {}
 
     def upstream(self, account: AccountId) -> Account:
-        """Give an account's connections."""
-        return self._running[account].upstream
+        """Give an account's connections. Raises `UpstreamUnavailable` for one that a reload took away."""
+        if (running := self._running.get(account)) is None:
+            raise UpstreamUnavailable(account, f"account {account} is not in the configuration any more")
+        return running.upstream
 
     async def apply(self, settings: Settings) -> None:
         """Start what is new, replace what changed, retire what is gone; what did not change goes on untouched."""

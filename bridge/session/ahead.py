@@ -58,6 +58,7 @@ class Sink(Protocol):
 
 
 FetchTogether = Callable[[MailboxKey, UidValidity, Sink], Batches]
+"""Gives what fetches messages of a mailbox; raises an `UpstreamError` where there is nothing to fetch them from."""
 
 
 class Allowance:
@@ -250,12 +251,21 @@ class ReadAhead:
         self._held += octets
         count("read_ahead_batches")
         groups: dict[tuple[MailboxKey, UidValidity], dict[Uid, int]] = {}
-        for num, size in wanted.items():
+        for num in wanted:
             location = self._maildrop.location(MsgNum(num))
-            groups.setdefault((location.key, location.uidvalidity), {})[location.uid] = size
-            self._mailbox(location.key, location.uidvalidity)[0].nums[location.uid] = num
-        for place, sizes in groups.items():
-            self._mailbox(*place)[1].ask(sizes)
+            groups.setdefault((location.key, location.uidvalidity), {})[location.uid] = num
+        for place, nums in groups.items():
+            try:
+                mailbox, batches = self._mailbox(*place)
+            except UpstreamError:
+                # Its account was taken away meanwhile. Nothing will come: whoever asks for one of these hears so then.
+                self._step = 0
+                self._alone.update(nums.values())
+                for num in nums.values():
+                    self._uncharge(num)
+                continue
+            mailbox.nums.update(nums)
+            batches.ask({uid: wanted[num] for uid, num in nums.items()})
 
     def _mailbox(self, key: MailboxKey, uidvalidity: UidValidity) -> tuple[_Mailbox, Batches]:
         found = self._mailboxes.get((key, uidvalidity))

@@ -355,3 +355,12 @@ async def test_a_copy_takes_over_from_its_original_when_status_saw_it_go(
         after = await house.log_in("fax")
         assert after.uidls == before
         assert after.places[2].key.mailbox == "Sorted"
+
+
+async def test_what_may_be_a_copy_is_waited_for_rather_than_left_out_of_a_first_list(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock
+) -> None:
+    mail.deliver(*(f"letter {n}" for n in range(700)))
+    fax = replace(device("fax", "mail/INBOX", "mail/Missing"), deduplicate="account")
+    async with living(tmp_path, {"mail": mail}, fax) as house:
+        assert len((await house.log_in("fax")).names) == 700

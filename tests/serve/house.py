@@ -32,7 +32,7 @@ LETTER = "Message-ID: <{0}@example.org>\r\nSubject: letter {0}\r\n\r\nHello\r\n"
 
 @dataclass
 class House:
-    """A bridge that has listed its accounts."""
+    """A bridge that has listed its accounts. A reload takes up what `settings` is then."""
 
     upstream: SandboxServer
     bridge: Bridge
@@ -78,10 +78,11 @@ async def house(
         upstream = upstream or inbox()
         port = await nursery.start(upstream.run)
         settings = _settings(directory, port, on_delete)
-        async with running_bridge(settings) as bridge:
+        async with running_bridge(settings, load=lambda: at.settings) as bridge:
+            at = House(upstream, bridge, settings)
             with trio.fail_after(20):
                 await bridge.listed()
-            yield House(upstream, bridge, settings)
+            yield at
         nursery.cancel_scope.cancel()
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from bridge.control import ControlFailed
 from bridge.model.failures import WrongRequest
 from bridge.store.opening import DATABASE
 from tests.serve.house import House, house, inbox
-from tests.support.device import Device
+from tests.support.device import Device, Refused
 
 
 def count(device: Device) -> int:
@@ -42,6 +43,20 @@ async def test_a_device_that_is_inside_is_not_reset_under_its_feet(tmp_path: Pat
             assert (await at.ask("device_show", device="fax"))["in_session"]
             await trio.to_thread.run_sync(inside.command, "QUIT")
         assert (await at.ask("device_reset", device="fax"))["device"] == "fax"
+
+
+async def test_a_session_outlives_its_account(tmp_path: Path) -> None:
+    async with house(tmp_path) as at:
+        with await trio.to_thread.run_sync(at.connected, "fax") as inside:
+            at.settings = replace(at.settings, accounts={}, devices={})
+            await at.bridge.reload()
+            for num in (1, 2, 3):
+                with pytest.raises(Refused, match=r"\[SYS/TEMP\]"):
+                    await trio.to_thread.run_sync(inside.retr, num)
+            assert len(await trio.to_thread.run_sync(inside.unique_ids)) == 3
+            await trio.to_thread.run_sync(inside.command, "DELE 1")
+            await trio.to_thread.run_sync(inside.command, "QUIT")
+        assert (await at.ask("device_undo", device="fax"))["shown_again"] == 1
 
 
 async def test_an_empty_mailbox_is_a_listed_one(tmp_path: Path) -> None:

@@ -293,3 +293,15 @@ def test_several_mailboxes_are_asked_each_for_its_own() -> None:
     assert found == [None, *([text(num)] for num in range(2, 41))]
     assert all(uid % 2 for batch in one.asked for uid in batch)
     assert not any(uid % 2 for batch in two.asked for uid in batch)
+
+
+def test_an_account_that_was_taken_away_is_waited_for_by_nobody() -> None:
+    def gone(key: MailboxKey, uidvalidity: UidValidity, sink: Sink) -> Upstream:
+        raise UpstreamUnavailable("home", "account home is not in the configuration any more")
+
+    allowance = Allowance(LIMIT)
+    ahead = ReadAhead(maildrop([SIZE] * 20, 0), set(), gone, LIMIT, allowance)
+    for num in range(1, 4):
+        assert ahead.take(MsgNum(num)) is None
+        assert not ahead.coming(MsgNum(num))
+    assert allowance.taken == 0
