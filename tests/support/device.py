@@ -26,17 +26,20 @@ class Device:
     """
 
     def __init__(self, door: Door, ca: Path | None = None, buffer: int = 0) -> None:
-        raw = socket.socket()
-        if buffer:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        raw.settimeout(60)
-        raw.connect((door.host, door.port))
-        self._ca = ca
-        self._take(self._secure(raw) if door.tls == "implicit" else raw)
-        self.greeting = self._status()
-        if door.tls == "starttls" and ca is not None:
-            self.command("STLS")
-            self.start_tls(ca)
+        with contextlib.ExitStack() as unless_greeted:
+            raw = unless_greeted.enter_context(socket.socket())
+            if buffer:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            raw.settimeout(60)
+            raw.connect((door.host, door.port))
+            self._ca = ca
+            self._take(self._secure(raw) if door.tls == "implicit" else raw)
+            unless_greeted.callback(self.drop)
+            self.greeting = self._status()
+            if door.tls == "starttls" and ca is not None:
+                self.command("STLS")
+                self.start_tls(ca)
+            unless_greeted.pop_all()
 
     def start_tls(self, ca: Path) -> None:
         """Begin TLS on the connection as it is."""

@@ -23,6 +23,9 @@ MAIL_UID = 50_000
 """Owner of the mail when root starts it: Dovecot refuses to serve mail as root."""
 
 USERS = {"anna": "anna secret", "ben": "ben-secret"}
+WITHOUT_MOVE = "IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL+ UIDPLUS ESEARCH SPECIAL-USE LIST-EXTENDED"
+"""For `extra`, as `imap_capability`: a server that can only copy and expunge."""
+
 RECORDED = "protocol imap {\n  rawlog_dir = %h/rawlog\n}\n"
 """For `extra`: what IMAP clients say is kept for users of whom `record` was asked."""
 

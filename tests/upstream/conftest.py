@@ -7,12 +7,10 @@ import pytest
 from bridge.sandbox import SandboxServer
 from bridge.upstream import Account
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.dovecot import Dovecot, dovecot_missing
+from tests.support.dovecot import WITHOUT_MOVE, Dovecot, dovecot_missing
 from tests.support.pymap_server import PymapServer
 from tests.upstream.beds import Bed, Kind, running, serving
 from tests.upstream.promises import sandbox
-
-WITHOUT_MOVE = "IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL+ UIDPLUS ESEARCH SPECIAL-USE LIST-EXTENDED"
 
 
 @pytest.fixture(scope="session")

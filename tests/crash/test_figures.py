@@ -1,0 +1,22 @@
+"""Keeping the figures in docs/reliability.md."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.crash.figures import HEADS, Figures, read, write
+
+EMPTY = "# Title\n\n<!-- figures: cost -->\n<!-- /figures -->\n\n<!-- figures: killed -->\n<!-- /figures -->\nend\n"
+
+
+def test_rows_are_put_in_the_place_of_those_before(tmp_path: Path) -> None:
+    path = tmp_path / "reliability.md"
+    path.write_text(EMPTY)
+    write(Figures("trash", 1), path)
+    write(Figures("hide", 2, slowest=1.25, killed=Counter({"quit.received": 7})), path)
+    write(Figures("trash", 3, redelivered=4), path)
+    assert read("cost", path) == {
+        "hide": ["hide", "2", "0", "0", "0", "1.2 s", "0"],
+        "trash": ["trash", "3", "0", "0", "0", "0.0 s", "4"],
+    }
+    assert read("killed", path)["hide"][HEADS["killed"].index("quit.received")] == "7"
+    assert path.read_text().endswith("<!-- /figures -->\nend\n")
