@@ -186,8 +186,10 @@ class DeviceMaildrops:
         scope = [one for one in device.sources if everywhere or one.account == mailbox.key.account]
         if len({(one.account, one.mailbox) for one in scope}) < 2:
             return False
-        provider = device.deduplicate == "account" and all(part.providers for part in mailbox.parts if len(part))
-        return not provider and mailbox.key not in self._records[device.id].shown
+        boxes = [box for _, box in self._mapped(device) if box.key.account == mailbox.key.account]
+        provided = all(part.providers for box in boxes for part in box.parts if len(part))
+        known = provided and not everywhere
+        return not known and mailbox.key not in self._records[device.id].shown
 
     def waiting(self, device: DeviceSettings) -> list[str]:
         """Name the sources that the device is not shown yet, because they were never listed whole."""
