@@ -267,7 +267,9 @@ def _words(words: Iterable[str]) -> bytes:
 
 
 def _mailboxes(mailboxes: Iterable[MailboxArgument]) -> tuple[Part, ...]:
-    parts = [part for mailbox in mailboxes for part in (b" ", Mailbox(mailbox))]
+    parts: list[Part] = []
+    for mailbox in mailboxes:
+        parts += (b" ", Mailbox(mailbox))
     if not parts:
         raise UnsendableArgument("A command needs at least one mailbox.")
     return (b"(", *parts[1:], b")")

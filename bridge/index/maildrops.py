@@ -59,8 +59,9 @@ class DeviceMaildrops:
             if self._devices.get(device) != settings or device not in self._records:
                 await self._load(settings)
         for gone in self._devices.keys() - devices.keys():
-            for kept in (self._records, self._views, self._standing):
-                kept.pop(gone, None)
+            self._records.pop(gone, None)
+            self._views.pop(gone, None)
+            self._standing.pop(gone, None)
         self._devices = dict(devices)
 
     async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:

@@ -112,14 +112,14 @@ class _Asked:
         found = self._given.get("sessions", 1)
         if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= MOST_SESSIONS:
             raise WrongRequest(f"sessions must be a number from 1 to {MOST_SESSIONS}")
-        return found
+        return int(found)
 
     def whole(self, name: str) -> int:
         """Give a whole number, 0 where there is none."""
         found = self._given.get(name, 0)
         if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 2**63:
             raise WrongRequest(f"{name} must be a whole number")
-        return found
+        return int(found)
 
     def pairs(self) -> list[tuple[EntrySeq, Uidl]]:
         """Give entries and their unique-ids."""

@@ -63,7 +63,7 @@ def begin_generation(db: sqlite3.Connection, marked: int) -> int:
     nothing.
     """
     db.execute("BEGIN IMMEDIATE")
-    found = db.execute("SELECT coalesce(max(value), 0) FROM facts WHERE name = 'generation'").fetchone()[0]
+    found: int = db.execute("SELECT coalesce(max(value), 0) FROM facts WHERE name = 'generation'").fetchone()[0]
     if found < marked and db.execute("SELECT 1 FROM issued_ids LIMIT 1").fetchone():
         db.execute("INSERT INTO facts VALUES ('restored', 1) ON CONFLICT DO NOTHING")
     generation = max(found, marked) + 1

@@ -57,7 +57,7 @@ class Found:
 
 def header_of(sections: Mapping[str, bytes]) -> bytes | None:
     """Give the header fields that were asked for, whatever the server called them; None when it gave none at all."""
-    return max(sections.values(), key=len, default=None)
+    return max(sections.values(), key=len) if sections else None
 
 
 async def check(link: Link, selected: Selected, meant: Meant) -> Found | Outcome:
