@@ -153,7 +153,9 @@ class Transaction:
         """Give the lines slice by slice: kept ones, unless this session's marks make them its own."""
         scan = isinstance(command, List)
         column: Any = self.maildrop.sizes if scan else self.maildrop.uidls
-        make: Callable[..., bytes] = scan_lines if scan else uidl_lines
+        make: Callable[..., bytes] = uidl_lines
+        if scan:
+            make = scan_lines
         if not self.marks.deleted:
             yield from self._listings.slices(column, make)
             return
