@@ -1,8 +1,8 @@
 """Devices' maildrops from the index: fresh where that can be had in time, the last known otherwise."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -15,7 +15,7 @@ from bridge.index.ports import Content, StorePort
 from bridge.index.spooled import Reading
 from bridge.index.standing import Standing, ground, standing
 from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide
-from bridge.model.failures import NotListedYet, StoreError
+from bridge.model.failures import MessageGone, NotListedYet, StoreError, UpstreamUnavailable
 from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
 from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.model.settings import DeviceSettings, Source
@@ -248,9 +248,18 @@ class DeviceMaildrops:
 
     # --- what sessions do
 
-    def read(self, entry: EntrySeq, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
-        """Open one message."""
-        return self._read.open(entry, location, size)
+    @asynccontextmanager
+    async def read(self, entry: EntrySeq, location: Location, size: int) -> AsyncIterator[Content]:
+        """Open one message. What is listed only because its loss is not believed yet is not to be had just now."""
+        try:
+            async with self._read.open(entry, location, size) as content:
+                yield content
+        except MessageGone as failure:
+            account = self._accounts.get(location.key.account)
+            if account is None or location.key not in account.memory.suspicions:
+                raise
+            sentence = f"{failure}, like so many of {location.key} that it is not believed yet"
+            raise UpstreamUnavailable(failure.account, sentence) from failure
 
     def spooled(self, entry: EntrySeq, location: Location) -> bool:
         """Tell whether a message is spooled, so that reading it asks for nothing upstream."""

@@ -9,6 +9,7 @@ import pytest
 from tests.clients.household import OneAccount, letter
 from tests.support import imap_reference
 from tests.support.bridge_config import Table
+from tests.support.device import Refused
 from tests.support.dovecot import Dovecot
 from tests.support.imap_reference import Imap
 from tests.support.mail_clients import Fetchmail, Mpop
@@ -97,6 +98,8 @@ def test_emptied_by_mistake_and_restored(home: OneAccount) -> None:
         said = home.told("status")
         assert "INBOX" in said
         assert "popbridge account accept family" in said
+        with home.session("fax") as device, pytest.raises(Refused, match=r"^-ERR \[SYS/TEMP\]"):
+            device.retr(1)
 
         # A restore takes its time, and devices come meanwhile.
         for first in range(1, 51, 10):
