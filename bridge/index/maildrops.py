@@ -66,6 +66,8 @@ class DeviceMaildrops:
 
     async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:
         """Make the record from the store. `former` is the one in whose place it comes in the middle of a login."""
+        # What a session has just been sent without a QUIT may be in memory alone.
+        await self.leftovers.flush()
         counts = COUNTS in device.quirks
         stored = await self._store.load_device(device.id, counts)
         record = self._records[device.id] = DeviceRecord(stored, counts=counts, former=former)
