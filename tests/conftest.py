@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.dovecot import Dovecot, dovecot_missing
 
@@ -19,3 +20,8 @@ def dovecot() -> Iterator[Dovecot]:
         pytest.skip(missing)
     with Dovecot(users={f"user{n}": f"secret {n}" for n in range(40)}) as server:
         yield server
+
+
+# How long an example takes says more of the machine than of the code: no test asserts a time.
+settings.register_profile("popbridge", deadline=None)
+settings.load_profile("popbridge")
