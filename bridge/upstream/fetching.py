@@ -29,8 +29,10 @@ async def open_for(link: Link, names: MailboxNames, location: Location) -> bool:
     """
     before = link.selected
     selected = await ensure_open(link, names, location.key.mailbox)
-    if selected is before and location.uid >= selected.uidnext:
-        selected = await examine(link, names, location.key.mailbox)
+    if selected is before:
+        # It may be that of before somebody made it anew: a server lets that stay open.
+        old = location.uid >= selected.uidnext or selected.uidvalidity != location.uidvalidity
+        selected = await examine(link, names, location.key.mailbox) if old else selected
     check_numbering(link, selected, location.uidvalidity)
     return selected is not before
 

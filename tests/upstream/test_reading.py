@@ -92,6 +92,19 @@ async def test_what_came_while_the_mailbox_is_open_can_be_read(bed: Bed, account
     assert await read(account, place._replace(uid=second)) == expected
 
 
+async def test_what_is_in_a_mailbox_made_anew_while_it_is_open_can_be_read(bed: Bed, account: Account) -> None:
+    await bed.create("Sorted")
+    [first] = await bed.deliver(LETTER, mailbox="Sorted")
+    place = await bed.location(first, "Sorted")
+    assert await read(account, place) == LETTER
+    await bed.create_anew("Sorted")
+    [second] = await bed.deliver(BINARY, mailbox="Sorted")
+    expected = (await bed.contents("Sorted"))[second]
+    assert await read(account, await bed.location(second, "Sorted")) == expected
+    with pytest.raises(MailboxChanged):
+        await read(account, place)
+
+
 async def test_a_message_expunged_half_way_is_whole_or_never_ends(bed: Bed, account: Account) -> None:
     text = large_message(3 * AHEAD_OCTETS)
     [uid] = await bed.deliver(text)
