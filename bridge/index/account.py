@@ -9,7 +9,7 @@ import trio
 
 from bridge.index.background import Background
 from bridge.index.looking import Look, Looker
-from bridge.index.mailbox import IndexedMailbox
+from bridge.index.mailbox import IndexedMailbox, same
 from bridge.index.ports import AccountPort, SpoolPort, StorePort, Watcher
 from bridge.index.round import AccountMemory, Round
 from bridge.index.spooling import SpoolAhead
@@ -24,6 +24,9 @@ log = get_logger("index")
 FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 60.0
 """Seconds between tries to reach an upstream that is down; half to all of it, so that accounts do not march in step."""
+
+PASSES = 8
+"""How often mailboxes are looked at again in one round because others lost messages meanwhile."""
 
 QUOTA_SECONDS = 3600.0
 """How long what the server said of its quota is good."""
@@ -69,6 +72,7 @@ class IndexedAccount:
         self._nudge = trio.Event()
         self._watching = trio.CancelScope()
         self._quota_asked = -math.inf
+        self._examined: MailboxName | None = None
 
     async def load(
         self,
@@ -170,6 +174,7 @@ class IndexedAccount:
 
     async def _watch(self, watcher: Watcher) -> None:
         """Watch until a loss is doubted, which wants a look over another connection, or the connection fails."""
+        self._examined = None
         for mailbox in self.mailboxes.values():
             mailbox.verified = False
         await self._resolve(watcher)
@@ -218,18 +223,8 @@ class IndexedAccount:
     async def _look_round(
         self, watcher: Watcher, mailboxes: Sequence[IndexedMailbox], only: Sequence[IndexedMailbox] = ()
     ) -> bool:
-        """Look, and settle what was found. When a message is missing anywhere, every mailbox is looked at first: it
-        may be in another now. The first mailbox is looked at last, so that it is the one left open.
-        """
-        looker = Looker(watcher, self._store)
-        came = await looker.arrived(only[0], self._searches_of(only[0])) if only else None
-        looks = [came] if came is not None else await self._looks(watcher, looker, only or mailboxes)
-        if only and (self.memory.held or any(look.missing for look in looks)):
-            others = [mailbox for mailbox in mailboxes if mailbox not in only]
-            looks += await self._looks(watcher, looker, others)
-            if others:
-                # Left open again, and with it what came to it meanwhile.
-                await watcher.examine(only[0].key.mailbox)
+        """Look, and settle what was found; True when a loss is doubted."""
+        looks = await self._sweep(watcher, mailboxes, only)
         if not looks and not self.memory.held:
             return False
         known = {mailbox.key: mailbox for mailbox in self.mailboxes.values()}
@@ -248,40 +243,94 @@ class IndexedAccount:
         await one.settle(looks)
         return one.alarmed
 
-    async def _looks(self, watcher: Watcher, looker: Looker, mailboxes: Sequence[IndexedMailbox]) -> list[Look]:
-        looks: list[Look] = []
-        others = [mailbox.key.mailbox for mailbox in mailboxes[1:]]
-        told = await watcher.states(others) if others else {}
-        for mailbox in [*mailboxes[1:], *mailboxes[:1]]:
-            try:
-                look = await self._look(watcher, looker, mailbox, told.get(mailbox.key.mailbox))
-            except MailboxMissing as failure:
-                # An outage, not emptiness: it stays listed as it was.
-                self._miss(mailbox.key.mailbox, str(failure))
+    async def _sweep(
+        self, watcher: Watcher, mailboxes: Sequence[IndexedMailbox], only: Sequence[IndexedMailbox]
+    ) -> list[Look]:
+        """Look until no look is older than a loss that another found: a message that is missing in one mailbox may have
+        come to another meanwhile. The first mailbox is the one left open, with nothing come to it since.
+        """
+        looker = Looker(watcher, self._store)
+        looks: dict[MailboxKey, Look] = {}
+        pending = list(only or mailboxes)
+        if only and (came := await looker.arrived(only[0], self._searches_of(only[0]))) is not None:
+            looks[came.mailbox.key] = came
+            pending = []
+        if only and self.memory.held:
+            pending += [mailbox for mailbox in mailboxes if mailbox not in only]
+        for _ in range(PASSES):
+            if not pending:
+                break
+            older = await self._pass(watcher, looker, mailboxes, pending, looks)
+            pending = [mailbox for mailbox in mailboxes if mailbox.key in older]
+            if not pending and self._examined != mailboxes[0].key.mailbox and mailboxes[0] in self._reachable():
+                pending = list(mailboxes[:1])
+        return list(looks.values())
+
+    async def _pass(
+        self,
+        watcher: Watcher,
+        looker: Looker,
+        mailboxes: Sequence[IndexedMailbox],
+        pending: Sequence[IndexedMailbox],
+        looks: dict[MailboxKey, Look],
+    ) -> set[MailboxKey]:
+        """Look at some mailboxes, the first of all at last; gives those whose look is older than a loss found now."""
+        older: set[MailboxKey] = set()
+        others = [mailbox for mailbox in pending if mailbox is not mailboxes[0]]
+        told = await watcher.states([mailbox.key.mailbox for mailbox in others]) if others else {}
+        for mailbox in [*others, *(mailbox for mailbox in pending if mailbox is mailboxes[0])]:
+            before = looks.pop(mailbox.key, None)
+            state = told.get(mailbox.key.mailbox)
+            if isinstance(state, MailboxState) and self._as_known(mailbox, before, state):
+                # As of the beginning of this pass, so older than what is found missing in it.
+                looks |= {mailbox.key: before} if before is not None else {}
                 continue
+            look = await self._reach(watcher, looker, mailbox, before, state)
+            older.discard(mailbox.key)
             if look is not None:
-                looks.append(look)
-        return looks
+                looks[mailbox.key] = look
+                if not set(look.missing) <= set(before.missing if before is not None else ()):
+                    older |= {other.key for other in mailboxes if other is not mailbox}
+        return older
+
+    async def _reach(
+        self,
+        watcher: Watcher,
+        looker: Looker,
+        mailbox: IndexedMailbox,
+        before: Look | None,
+        told: MailboxState | UpstreamError | None,
+    ) -> Look | None:
+        """Look at a mailbox. One that is missing is an outage, not emptiness: it stays listed as it was."""
+        try:
+            if isinstance(told, UpstreamError):
+                raise told
+            return await self._look(watcher, looker, mailbox, before)
+        except MailboxMissing as failure:
+            self._miss(mailbox.key.mailbox, str(failure))
+            return None
 
     async def _look(
-        self, watcher: Watcher, looker: Looker, mailbox: IndexedMailbox, told: MailboxState | UpstreamError | None
+        self, watcher: Watcher, looker: Looker, mailbox: IndexedMailbox, before: Look | None
     ) -> Look | None:
         searches = self._searches_of(mailbox)
-        name = mailbox.key.mailbox
-        if isinstance(told, UpstreamError):
-            raise told
-        if told is not None and self._settled(mailbox, told, searches):
-            return None
-        state = await watcher.examine(name)
+        state = await watcher.examine(mailbox.key.mailbox)
+        self._examined = mailbox.key.mailbox
         count("refreshes")
-        if self._settled(mailbox, state, searches):
-            return None
+        if self._as_known(mailbox, before, state):
+            return before
         if mailbox.snapshot is None and (mailbox.begun or not self._orphans):
             await mailbox.list_first(watcher, state)
             highest = max(mailbox.parts[0].uids, default=0)
             mailbox.found = await looker.search(mailbox, state, searches, highest)
             return None
         return await looker.look(mailbox, state, searches)
+
+    def _as_known(self, mailbox: IndexedMailbox, before: Look | None, state: MailboxState) -> bool:
+        """Tell whether a mailbox is as it was at the look before this one, or as it is published."""
+        if before is not None:
+            return same(before.state, state)
+        return self._settled(mailbox, state, self._searches_of(mailbox))
 
     def _settled(self, mailbox: IndexedMailbox, state: MailboxState, searches: Sequence[str]) -> bool:
         unchanged = mailbox.unchanged(state) and mailbox.searched(searches)

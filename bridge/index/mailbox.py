@@ -110,8 +110,7 @@ class IndexedMailbox:
         known = self._state
         if known is None or self.restless or not self.parts:
             return False
-        same = (known.uidvalidity, known.uidnext, known.exists) == (state.uidvalidity, state.uidnext, state.exists)
-        return same and (self.verified or (state.modseq != 0 and state.modseq == known.modseq))
+        return same(known, state) and (self.verified or (state.modseq != 0 and state.modseq == known.modseq))
 
     def searched(self, searches: Iterable[str]) -> bool:
         """True when every search key was asked about all that is listed."""
@@ -193,6 +192,11 @@ class IndexedMailbox:
         """Give the locations of UIDs of one part."""
         uidvalidity = self.parts[part].uidvalidity
         return [Location(self.key, uidvalidity, Uid(uid)) for uid in uids]
+
+
+def same(one: MailboxState, other: MailboxState) -> bool:
+    """Tell whether between two states no message came and none went."""
+    return (one.uidvalidity, one.uidnext, one.exists) == (other.uidvalidity, other.uidnext, other.exists)
 
 
 def settled(state: MailboxState, uids: Iterable[int]) -> MailboxState:

@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from bridge.model.failures import NotListedYet
-from bridge.model.names import AccountId
+from bridge.model.names import AccountId, DeviceId
 from bridge.telemetry import counters
 from tests.index.support import device, living
 from tests.index.upstream import FakeUpstream, Letter
@@ -364,3 +364,39 @@ async def test_what_may_be_a_copy_is_waited_for_rather_than_left_out_of_a_first_
     fax = replace(device("fax", "mail/INBOX", "mail/Missing"), deduplicate="account")
     async with living(tmp_path, {"mail": mail}, fax) as house:
         assert len((await house.log_in("fax")).names) == 700
+
+
+@pytest.mark.parametrize("first", ["INBOX", "Sorted", "Lists"])
+@pytest.mark.parametrize("box", ["INBOX", "Sorted", "Lists"])
+async def test_moves_in_the_middle_of_a_look_are_not_noticed(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock, first: str, box: str
+) -> None:
+    mail.box("Lists")
+    every = [first, *(name for name in ("INBOX", "Sorted", "Lists") if name != first)]
+    for name in every:
+        mail.deliver(*(f"{name} {n}" for n in range(30)), box=name)
+    async with living(tmp_path, {"mail": mail}, device("fax", *(f"mail/{name}" for name in every))) as house:
+        await house.settle()
+        before = sorted((await house.log_in("fax")).uidls)
+        moves = [(box, target) for target in every if target != box] * 2
+        shown: list[list[str]] = []
+
+        def move(asked: str) -> None:
+            if asked == box and moves:
+                source, target = moves.pop()
+                mail.move(min(mail.box(source).letters), source, target)
+
+        background = house.accounts[AccountId("mail")].background
+        published = background.wake
+
+        def look() -> None:
+            shown.append(sorted(house.maildrops.preview(house.devices[DeviceId("fax")])[0].uidls))
+            published()
+
+        mail.asked = move
+        background.wake = look  # type: ignore[method-assign]
+        for name in every:
+            mail.move(min(mail.box(name).letters), name, every[every.index(name) - 1])
+            await house.settle()
+        assert not moves
+        assert all(each == before for each in shown)

@@ -82,7 +82,8 @@ class FakeUpstream:
     """One account. `down` refuses connections and ends those there are; `providers` gives messages an EMAILID.
 
     `fetched` counts headers, `measured` bodies, `connections` how often a watcher connected. `modseqs` has it count
-    its changes as CONDSTORE does.
+    its changes as CONDSTORE does. `asked` is called after each state of a mailbox that was told, with its name: what
+    happens then happens between two looks.
     """
 
     def __init__(self, name: str = "mail", *, providers: bool = False, modseqs: bool = False) -> None:
@@ -103,6 +104,7 @@ class FakeUpstream:
         self.failing = 0
         self.carried_out: list[Intent] = []
         self.used: tuple[int, int] | None = None
+        self.asked: Callable[[str], object] = lambda what: None
         self._news = trio.Event()
 
     # --- what other people's programs do
@@ -284,10 +286,15 @@ class FakeWatcher:
         box = await self._box(mailbox)
         self._open = mailbox
         self._seen = (box.uidvalidity, box.uidnext, len(box.letters))
-        return self._state(box)
+        return self._told(mailbox, box)
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
-        return self._state(await self._box(mailbox))
+        return self._told(mailbox, await self._box(mailbox))
+
+    def _told(self, mailbox: str, box: FakeMailbox) -> MailboxState:
+        state = self._state(box)
+        self._upstream.asked(mailbox)
+        return state
 
     async def states(self, mailboxes: Sequence[MailboxName]) -> dict[MailboxName, MailboxState | UpstreamError]:
         found: dict[MailboxName, MailboxState | UpstreamError] = {}
