@@ -54,17 +54,25 @@ def newcomers(looks: Iterable[Look], mailboxes: Mapping[MailboxKey, IndexedMailb
 
 
 def held_back(
-    rest: Sequence[Newcomer], alive: Collection[OldPlace], clock: float, cycle: float
+    rest: Sequence[Newcomer],
+    heirs: Iterable[Newcomer],
+    alive: Collection[OldPlace],
+    clock: float,
+    cycle: float,
 ) -> tuple[Held, list[Newcomer]]:
     """Split what is no heir into copies to be held back for a cycle, and messages to be listed.
 
     Moving is mostly done as COPY, then EXPUNGE: so a copy of a message that is live in another mailbox waits, to see
-    whether its original goes. `alive` are the live places of messages like them.
+    whether its original goes. `alive` are the live places of messages like them; `heirs` are where others just came to
+    live. Of equal ones that are new in several mailboxes at once, the first is the original.
     """
     places: dict[str, set[MailboxKey]] = {}
     for place in alive:
         for text in (place.provider, place.content):
             places.setdefault(text, set()).add(place.key)
+    for heir in heirs:
+        for text in heir.identities:
+            places.setdefault(text, set()).add(heir.key)
     held: Held = {}
     fresh: list[Newcomer] = []
     for one in rest:
@@ -75,4 +83,6 @@ def held_back(
             held.setdefault(one.key, {})[one.row.uid] = one
         else:
             fresh.append(one)
+            for text in one.identities:
+                places.setdefault(text, set()).add(one.key)
     return held, fresh

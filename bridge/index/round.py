@@ -123,7 +123,7 @@ class Round:
         doubted = {look.mailbox.key for look in looks if not await self._believed(look, old, taken)}
         rest = [one for at, one in enumerate(come) if at not in heirs]
         alive = [place for place in kindred if place.live and place.seq not in taken and place.key in self._mailboxes]
-        held, fresh = held_back(rest, alive, self._clock, self._cycle)
+        held, fresh = held_back(rest, [come[at] for at in heirs], alive, self._clock, self._cycle)
         shares = _shares(looks, [(come[at], seq) for at, seq in heirs.items()], fresh)
         _end_places(shares, looks, old, kindred, taken, doubted)
         await self._commit(shares, {look.mailbox.key: look for look in looks}, taken, doubted)

@@ -400,3 +400,28 @@ async def test_moves_in_the_middle_of_a_look_are_not_noticed(
             await house.settle()
         assert not moves
         assert all(each == before for each in shown)
+
+
+async def test_a_new_message_that_is_moved_on_at_once_is_shown_once(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock
+) -> None:
+    mail.box("Lists")
+    mail.deliver(*(f"letter {n}" for n in range(5)))
+    mail.deliver("old", box="Sorted")
+    async with living(tmp_path, {"mail": mail}, device("fax", "mail/INBOX", "mail/Sorted", "mail/Lists")) as house:
+        await house.settle()
+        before = (await house.log_in("fax")).uidls
+        # One comes and is copied, one was moved and is copied, before anybody looks.
+        [new] = mail.deliver("new", box="Sorted")
+        mail.copy(new, "Sorted", "Lists")
+        moved = mail.move(1, "Sorted", "INBOX")
+        mail.copy(moved, "INBOX", "Lists")
+        await trio.sleep(61)
+        after = (await house.log_in("fax")).uidls
+        assert after[:6] == before
+        assert len(after) == 7
+        mail.expunge(new, box="Sorted")
+        mail.expunge(moved)
+        await house.settle()
+        assert (await house.log_in("fax")).uidls == after
+        assert {place.key.mailbox for place in (await house.log_in("fax")).places[5:]} == {"Lists"}
