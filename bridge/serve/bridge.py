@@ -20,7 +20,16 @@ from bridge.serve.overview import Overview
 from bridge.serve.requests import carry_out
 from bridge.serve.returns import Returns
 from bridge.serve.running_live import RunningLive
-from bridge.session import Allowance, ConfiguredDoorkeeper, DeviceSession, Gate, Leases, Listings, Services
+from bridge.session import (
+    Allowance,
+    ConfiguredDoorkeeper,
+    DeviceSession,
+    Gate,
+    Leases,
+    Listings,
+    Services,
+    SharedFetches,
+)
 from bridge.store import Store, open_store
 from bridge.telemetry import announce, get_logger
 
@@ -64,6 +73,9 @@ class Bridge:
         self._leases = Leases()
         self._listings = Listings()
         self._allowance = Allowance(settings.server.read_ahead_total)
+        self._together = SharedFetches(
+            lambda key, *rest: self._accounts.upstream(key.account).batches(key, *rest), self._allowance
+        )
         self._gate = Gate(settings.server)
         self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
         self._returns = Returns(store, self._live)
@@ -119,7 +131,7 @@ class Bridge:
                 self._maildrops,
                 self._leases,
                 self._gate.login_seconds,
-                together=lambda key, *rest: self._accounts.upstream(key.account).batches(key, *rest),
+                together=self._together,
                 allowance=self._allowance,
                 listings=self._listings,
             )
@@ -153,6 +165,7 @@ class Bridge:
         fresh = await trio.to_thread.run_sync(self._load)
         self._reload_certificates(fresh)
         await self._accounts.apply(fresh)
+        self._together.forget()
         await self._maildrops.load(fresh.devices)
         await self._count_votes(fresh)
         self._doorkeeper.replace(fresh.devices.values())

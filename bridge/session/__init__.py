@@ -6,5 +6,15 @@ from bridge.session.doorkeeper import ConfiguredDoorkeeper
 from bridge.session.gate import Gate
 from bridge.session.lease import Leases
 from bridge.session.listings import Listings
+from bridge.session.sharing import SharedFetches
 
-__all__ = ["Allowance", "ConfiguredDoorkeeper", "DeviceSession", "Gate", "Leases", "Listings", "Services"]
+__all__ = [
+    "Allowance",
+    "ConfiguredDoorkeeper",
+    "DeviceSession",
+    "Gate",
+    "Leases",
+    "Listings",
+    "Services",
+    "SharedFetches",
+]

@@ -18,6 +18,7 @@ HELP: Mapping[str, str] = {
     "octets_sent": "octets of messages sent",
     "read_ahead_batches": "times that several messages were asked for at once, ahead of the device",
     "read_ahead_hits": "messages that had been fetched when the device asked for them, or were coming",
+    "read_ahead_shared": "messages read ahead for one session that another had fetched, or was fetching",
     "read_ahead_wasted": "octets of messages fetched ahead that no device asked for",
     "updates": "QUITs that recorded something",
     "updates_held": "QUITs that deleted so much that what was to be done upstream waits for `device confirm`",

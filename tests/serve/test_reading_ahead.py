@@ -107,8 +107,11 @@ async def test_a_server_that_refuses_batches_is_asked_for_each(tmp_path: Path) -
     assert found == [LETTER.format(n).encode() for n in range(1, 21)]
 
 
-async def test_two_devices_side_by_side(tmp_path: Path) -> None:
-    async with house(tmp_path, inbox(120)) as at:
+async def test_two_devices_side_by_side_cost_little_more_than_one(tmp_path: Path) -> None:
+    upstream = inbox(120)
+    async with house(tmp_path, upstream) as at:
+        await measured(at)
+        before, octets = bodies(upstream), counters()["upstream_octets"]
         found: dict[str, list[bytes]] = {}
 
         async def fetch(login: str) -> None:
@@ -118,3 +121,5 @@ async def test_two_devices_side_by_side(tmp_path: Path) -> None:
             nursery.start_soon(fetch, "fax")
             nursery.start_soon(fetch, "den")
     assert found["fax"] == found["den"] == [LETTER.format(n).encode() for n in range(1, 121)]
+    assert bodies(upstream) - before <= FETCHES
+    assert counters()["upstream_octets"] - octets < 2 * sum(map(len, found["fax"]))
