@@ -153,6 +153,7 @@ class DeviceRecord:
         self.incomplete = False
         self.examined = Examined()
         self._oldest: int | None = None
+        self._anew = stored.anew
         self._first: SessionId | None = None if former is None else former._first
         self._announced: tuple[SessionId | None, int] = (None, 0) if former is None else former._announced
 
@@ -167,7 +168,7 @@ class DeviceRecord:
         return self._oldest
 
     def first_session(self, session: SessionId) -> bool:
-        """True when this is the session that the device was shown its first mailbox in."""
+        """True when this is the session that the device was shown its first mailbox in, or the first after a reset."""
         return session == self._first
 
     def new_in(self, session: SessionId) -> int:
@@ -177,8 +178,8 @@ class DeviceRecord:
     def take_admission(self, admission: Admission) -> None:
         """Take up an admission that is on disk."""
         self.version = object()
-        if admission.shown and not self.shown:
-            self._first = admission.session
+        if (admission.shown and not self.shown) or (admission.announce and self._anew):
+            self._first, self._anew = admission.session, False
         self.shown.update(admission.shown)
         self._hide([seq for seq, _ in admission.hide])
         self.copies.mark(admission.duplicates)

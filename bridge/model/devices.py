@@ -34,7 +34,8 @@ class StoredDevice:
     has the unique-ids that the device knows those entries by, for the day they are gone. `aliases` are unique-ids that
     this device knows an entry by, in place of the entry's own. `shown` are the mailboxes that the device has been
     shown. `accessed` is the highest position of what was ever sent to it whole, -1 for none. `uidls` are the own
-    unique-ids of `announced`, beside it, told only where positions must stay.
+    unique-ids of `announced`, beside it, told only where positions must stay. `anew`: it was shown messages before a
+    reset, and none since.
     """
 
     device: DeviceId
@@ -48,6 +49,7 @@ class StoredDevice:
     next_position: int = 0
     accessed: int = -1
     uidls: Sequence[Uidl] = ()
+    anew: bool = False
 
 
 class Announcement(NamedTuple):

@@ -37,6 +37,7 @@ _SHOWN = (
     " JOIN accounts a ON a.id = m.account WHERE s.device = ? AND s.first_shown IS NOT NULL"
 )
 _NEXT = "SELECT coalesce(max(position) + 1, 0) FROM receipts WHERE device = ? AND position IS NOT NULL"
+_EVER_ANNOUNCED = "SELECT EXISTS (SELECT 1 FROM receipts WHERE device = ? AND announced_at IS NOT NULL)"
 _ACCESSED = (
     "SELECT coalesce(max(position), -1) FROM receipts WHERE device = ? AND position IS NOT NULL AND sent_at IS NOT NULL"
 )
@@ -85,6 +86,7 @@ def load_device(db: sqlite3.Connection, name: DeviceId, everything: bool) -> Sto
 
 def _load(db: sqlite3.Connection, name: DeviceId, device: int, everything: bool) -> StoredDevice:
     here = (device,)
+    following = next_position(db, device)
     return StoredDevice(
         device=name,
         announced=InOrder(db.execute(_ANNOUNCED, (device, everything))),
@@ -95,8 +97,9 @@ def _load(db: sqlite3.Connection, name: DeviceId, device: int, everything: bool)
         originals={EntrySeq(seq): Uidl(uidl) for seq, uidl in db.execute(_ORIGINALS, here)},
         shown=frozenset(MailboxKey(AccountId(a), MailboxName(m)) for a, m in db.execute(_SHOWN, here)),
         uidls=[Uidl(uidl) for (uidl,) in db.execute(_UIDLS, here)] if everything else (),
-        next_position=next_position(db, device),
+        next_position=following,
         accessed=db.execute(_ACCESSED, here).fetchone()[0],
+        anew=following == 0 and bool(db.execute(_EVER_ANNOUNCED, here).fetchone()[0]),
     )
 
 

@@ -165,3 +165,13 @@ def test_a_hundred_thousand_messages_take_about_a_megabyte() -> None:
     bitmaps = (record.decided, record.hidden, record.listed)
     octets = record.order.itemsize * len(record.order) + record.dates.itemsize * len(record.dates)
     assert octets + sum(len(bitmap._bits) for bitmap in bitmaps) < 1_300_000
+
+
+def test_the_first_session_after_a_reset_is_taken_for_the_first() -> None:
+    """What it shows was shown before: it counts for the guard against mass deletion."""
+    reset = DeviceRecord(StoredDevice(FAX, shown=frozenset([INBOX]), anew=True))
+    first, second = SessionId("first"), SessionId("second")
+    reset.take_admission(Admission(FAX, first, 0, 0, (Announcement(EntrySeq(1), 0),)))
+    assert reset.first_session(first)
+    reset.take_admission(Admission(FAX, second, 0, 1, (Announcement(EntrySeq(2), 0),)))
+    assert not reset.first_session(second)

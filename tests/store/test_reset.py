@@ -63,6 +63,18 @@ async def test_all_that_is_upstream_is_shown_again_numbered_anew(store: Store) -
     assert (fact["announced_at"], fact["sent_at"], fact["acknowledged_at"], fact["position"]) == (10.0, 12.0, 12.0, 0)
 
 
+async def test_it_is_known_that_the_device_was_shown_messages_before(store: Store) -> None:
+    assert not (await store.load_device(FAX)).anew
+    await store.commit_admission(admission(FAX, 10.0, 0, 1, 2))
+    assert not (await store.load_device(FAX)).anew
+    await store.reset(FAX, None)
+    assert (await store.load_device(FAX)).anew
+    await store.commit_admission(admission(FAX, 20.0, 0, 2))
+    assert not (await store.load_device(FAX)).anew
+    await store.forget(FAX)
+    assert not (await store.load_device(FAX)).anew
+
+
 async def test_unique_ids_and_aliases_stay(store: Store) -> None:
     await store.save_aliases(FAX, [(EntrySeq(1), Uidl("former"))])
     await store.commit_admission(admission(FAX, 10.0, 0, 1))
