@@ -67,7 +67,7 @@ class RunningLive:
                 return Returned(what, "back", outcome.note)
             case "gone" | "later":
                 return Returned(what, outcome.settled, outcome.note)
-            case "refused" | "hide-only":
+            case "elsewhere" | "refused" | "hide-only":
                 return Returned(what, "refused", outcome.note)
 
     async def find(self, mailbox: MailboxKey, message_id: str) -> list[Location]:

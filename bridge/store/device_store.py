@@ -61,15 +61,27 @@ class DeviceStore(Ledger):
     # --- intents
 
     async def due_intents(self, now: float, limit: int) -> list[Intent]:
-        """Give up to `limit` waiting intents whose time has come, the longest due first."""
+        """Give up to `limit` waiting intents whose time has come, the longest due first, where their messages lie."""
         return await self._write(lambda db: updates.due_intents(db, now, limit))
 
-    async def settle_intent(self, intent: int, state: IntentState, note: str, moved: MovedTo | None = None) -> None:
-        """Write how an intent ended, and where it put the message. One that has ended stays as it ended.
+    async def next_due(self) -> float | None:
+        """Give the Unix time at which the first waiting intent is due; None when none is, or all are held back."""
+        return await self._write(updates.next_due)
+
+    async def is_listed(self, entry: EntrySeq) -> bool:
+        """Tell whether a message lies anywhere, as far as is known."""
+        sql = "SELECT EXISTS (SELECT 1 FROM locations WHERE entry = ? AND gone_at IS NULL)"
+        return bool((await self._run(sql, entry))[0][0])
+
+    async def settle_intent(
+        self, intent: int, state: IntentState, note: str, moved: MovedTo | None = None, at: Location | None = None
+    ) -> None:
+        """Write how an intent ended, where it put the message, and `at` which place it took it from if that is not
+        where it had been promised. One that has ended stays as it ended.
 
         When it was undone, or its vote withdrawn, while it was being carried out, then what it moved is `returning`.
         """
-        await self._write(updates.settle_intent(intent, state, note, moved, self._now()))
+        await self._write(updates.settle_intent(intent, state, note, moved, self._now(), at))
 
     async def note_copied(self, intent: int, moved: MovedTo) -> None:
         """Write where a COPY put an intent's message, before the original is removed."""

@@ -7,7 +7,7 @@ from typing import Any
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
 from bridge.model.places import NO_IDENTITY, Location, MailboxKey
 from bridge.model.update import Intent, IntentState, MovedTo, NewIntent, SessionRecord, UpdatePlan
-from bridge.store.rows import device_row, for_people, mailbox_rows
+from bridge.store.rows import device_row, for_people, mailbox_row, mailbox_rows
 from bridge.store.voting import evaluate
 
 # What its owner did away with stays so, whatever rule had hidden it before.
@@ -23,12 +23,20 @@ _PROMISE = (
     " coalesce(nullif(l.content_identity, ?13), '') FROM (SELECT 1) LEFT JOIN locations l ON l.mailbox = ?3"
     " AND l.uidvalidity = ?4 AND l.uid = ?5 AND l.entry = ?2 AND l.gone_at IS NULL"
 )
+# A message that lies elsewhere by now than when this was promised is acted on there, as it was listed there.
 _DUE = (
-    "SELECT i.id, d.name, i.entry, a.name, m.name, i.uidvalidity, i.uid, i.action, i.size, i.due, i.tries,"
-    " i.message_id, i.content, i.target, i.target_uidvalidity, i.target_uid FROM intents i"
-    " JOIN devices d ON d.id = i.device JOIN mailboxes m ON m.id = i.mailbox JOIN accounts a ON a.id = m.account"
-    " WHERE i.state = 'waiting' AND i.due <= ? AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored')"
-    " ORDER BY i.due, i.id LIMIT ?"
+    "SELECT i.id, d.name, i.entry, a.name, m.name, coalesce(l.uidvalidity, i.uidvalidity), coalesce(l.uid, i.uid),"
+    " i.action, coalesce(l.size, i.size), i.due, i.tries, i.message_id,"
+    " CASE WHEN l.id IS NULL THEN i.content ELSE coalesce(nullif(l.content_identity, ?3), '') END,"
+    " i.target, i.target_uidvalidity, i.target_uid FROM intents i JOIN devices d ON d.id = i.device"
+    " LEFT JOIN locations l ON l.entry = i.entry AND l.gone_at IS NULL"
+    " AND (l.mailbox, l.uidvalidity, l.uid) <> (i.mailbox, i.uidvalidity, i.uid)"
+    " JOIN mailboxes m ON m.id = coalesce(l.mailbox, i.mailbox) JOIN accounts a ON a.id = m.account"
+    " WHERE i.state = 'waiting' AND i.due <= ?1 AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored')"
+    " ORDER BY i.due, i.id LIMIT ?2"
+)
+_NEXT_DUE = (
+    "SELECT min(due) FROM intents WHERE state = 'waiting' AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored')"
 )
 
 
@@ -86,8 +94,14 @@ def _session(device: int, record: SessionRecord) -> tuple[object, ...]:
 
 def due_intents(db: sqlite3.Connection, now: float, limit: int) -> list[Intent]:
     """Give waiting intents whose time has come, the longest due first; none while the database is a restored one."""
-    rows = db.execute(_DUE, (now, limit))
+    rows = db.execute(_DUE, (now, limit, NO_IDENTITY))
     return [_intent(*row) for row in rows]
+
+
+def next_due(db: sqlite3.Connection) -> float | None:
+    """Give when the first waiting intent is due, if any waits to be carried out."""
+    found: float | None = db.execute(_NEXT_DUE).fetchone()[0]
+    return found
 
 
 def _intent(number: int, device: str, seq: int, account: str, mailbox: str, *row: Any) -> Intent:
@@ -109,10 +123,11 @@ def _intent(number: int, device: str, seq: int, account: str, mailbox: str, *row
 
 
 def settle_intent(
-    intent: int, state: IntentState, note: str, moved: MovedTo | None, now: float
+    intent: int, state: IntentState, note: str, moved: MovedTo | None, now: float, at: Location | None = None
 ) -> Callable[[sqlite3.Connection], None]:
     """Give the unit that writes how an intent ended; one that has ended stays as it ended. What was done is believed
-    all the same of one that was taken back meanwhile, and is to be brought back where that can be.
+    all the same of one that was taken back meanwhile, and is to be brought back where that can be: to where it was
+    taken from, `at`.
     """
 
     def unit(db: sqlite3.Connection) -> None:
@@ -123,6 +138,9 @@ def settle_intent(
             sql = "UPDATE intents SET state = ?, note = ?, settled_at = ? WHERE id = ?"
             db.execute(sql, (ended, for_people(note), now, intent))
             _moved(db, intent, moved)
+            if at is not None and moved is not None:
+                sql = "UPDATE intents SET mailbox = ?, uidvalidity = ?, uid = ? WHERE id = ?"
+                db.execute(sql, (mailbox_row(db, at.key), at.uidvalidity, at.uid, intent))
 
     return unit
 

@@ -194,7 +194,7 @@ class Account:
             instant("intent.copied")
             step = await self._carry_out(intent, step)
         assert isinstance(step, Outcome), "a copy is made once"
-        if step.settled != "later":
+        if step.settled not in {"later", "gone", "elsewhere"}:
             self._begun.forget(intent.id)
         return step
 

@@ -63,7 +63,7 @@ def header_of(sections: Mapping[str, bytes]) -> bytes | None:
 async def check(link: Link, selected: Selected, meant: Meant) -> Found | Outcome:
     """Look at the message in the open mailbox. Gives how things end when it is not there, or is another one."""
     if selected.uidvalidity != meant.uidvalidity:
-        return Outcome("refused", f"{selected.mailbox} was numbered anew since")
+        return Outcome("elsewhere", f"{selected.mailbox} was numbered anew since")
     found = Found()
 
     def keep(event: Event) -> None:

@@ -4,8 +4,9 @@ from typing import Literal, NamedTuple
 
 from bridge.model.update import MovedTo
 
-Settled = Literal["done", "gone", "later", "refused", "hide-only"]
-"""`done`: the server did it. `gone`: the message was not there any more. `later`: worth another try.
+Settled = Literal["done", "gone", "elsewhere", "later", "refused", "hide-only"]
+"""`done`: the server did it. `gone`: the message was not there any more. `elsewhere`: its mailbox was numbered anew, so
+it has another UID now. `later`: worth another try.
 `refused`: what is there is not what the device deleted, or the server will not, ever. `hide-only`: this server has no
 safe way to do it, so the message stays upstream, and nothing of ours is left on it.
 """

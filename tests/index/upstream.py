@@ -79,11 +79,12 @@ class FakeSettled:
 
 
 class FakeUpstream:
-    """One account. `down` refuses connections and ends those there are; `providers` gives messages an EMAILID.
+    """One account. `down` refuses connections and ends those there are, and what is promised hears of it after
+    `patience` seconds; `providers` gives messages an EMAILID.
 
     `fetched` counts headers, `measured` bodies, `connections` how often a watcher connected. `modseqs` has it count
-    its changes as CONDSTORE does. `asked` is called after each state of a mailbox that was told, with its name: what
-    happens then happens between two looks.
+    its changes as CONDSTORE does. `uses` are mailboxes by what selects them, where that is not their name. `asked` is
+    called after each state of a mailbox that was told, with its name: what happens then happens between two looks.
     """
 
     def __init__(self, name: str = "mail", *, providers: bool = False, modseqs: bool = False) -> None:
@@ -93,6 +94,8 @@ class FakeUpstream:
         self.modseq = 1
         self.boxes: dict[str, FakeMailbox] = {"INBOX": FakeMailbox()}
         self.down = False
+        self.patience = 0.0
+        self.uses: dict[str, str] = {}
         self.found: dict[str, Callable[[Letter], bool]] = {}
         self.fetched = 0
         self.measured = 0
@@ -147,6 +150,11 @@ class FakeUpstream:
         self.boxes[box] = FakeMailbox(old.uidvalidity + 1)
         for letter in old.letters.values():
             self.boxes[box].add(letter)
+        self.told()
+
+    def rename(self, box: str, name: str) -> None:
+        """The mailbox has another name from now on."""
+        self.boxes[name] = self.boxes.pop(box)
         self.told()
 
     def names(self, box: str = "INBOX") -> list[str]:
@@ -220,12 +228,12 @@ class FakeUpstream:
         yield FakeContent([body[at : at + 65_536] for at in range(0, len(body), 65_536)])
 
     async def carry_out(self, intent: Intent, copied: Callable[[MovedTo], Awaitable[None]]) -> FakeSettled:
-        await trio.lowlevel.checkpoint()
+        await trio.sleep(self.patience if self.down else 0)
         self.connected()
         place = intent.location
         box = self.boxes.get(place.key.mailbox)
         if box is None or box.uidvalidity != place.uidvalidity:
-            return FakeSettled("refused", "numbered anew")
+            return FakeSettled("elsewhere", "numbered anew")
         if place.uid not in box.letters:
             return FakeSettled("gone")
         if box.letters[place.uid].size != intent.size:
@@ -279,8 +287,9 @@ class FakeWatcher:
         return MailboxState(UidValidity(box.uidvalidity), Uid(box.uidnext), len(box.letters), ModSeq(modseq))
 
     async def resolve(self, selector: str) -> MailboxName:
-        await self._box(selector)
-        return MailboxName(selector)
+        name = self._upstream.uses.get(selector, selector)
+        await self._box(name)
+        return MailboxName(name)
 
     async def examine(self, mailbox: MailboxName) -> MailboxState:
         box = await self._box(mailbox)

@@ -198,8 +198,9 @@ async def test_an_intent_that_waits_for_all_is_never_written_as_waiting(store: S
     assert await promised(store) == []
 
 
-async def test_what_is_carried_out_is_where_the_last_vote_saw_the_message(store: Store) -> None:
+async def test_what_is_listed_no_more_is_looked_for_where_the_last_vote_saw_it(store: Store) -> None:
     await show(store, (FAX, DEN), 1)
+    await vanish(store, 1)
     await store.commit_update(vote(FAX, 10.0, "flag", 1))
     moved = Location(JUNK, UidValidity(1), Uid(77))
     last = vote(DEN, 20.0, "trash", 1)
@@ -287,4 +288,7 @@ async def test_a_message_is_not_known_by_what_another_has_at_its_place(store: St
     plan = quitting(FAX, 10.0, 1, action="trash")
     await store.commit_update(replace(plan, intents=(replace(plan.intents[0], location=place(2)),)))
     [intent] = await waiting(store)
-    assert (intent.size, intent.content) == (101, "")
+    assert (intent.location, intent.size, intent.content) == (place(1), 101, "m31")
+    await vanish(store, 1)
+    [intent] = await waiting(store)
+    assert (intent.location, intent.size, intent.content) == (place(2), 101, "")

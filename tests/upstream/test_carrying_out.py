@@ -119,7 +119,7 @@ async def test_a_mailbox_made_anew_is_not_touched(bed: Bed, account: Account, ac
     await bed.create_anew("Box")
     [other] = await bed.deliver(LETTER, mailbox="Box")
     outcome = await account.carry_out(made.promise(action))
-    assert (outcome.settled, outcome.note) == ("refused", "Box was numbered anew since")
+    assert (outcome.settled, outcome.note) == ("elsewhere", "Box was numbered anew since")
     left = await look(bed, "Box")
     assert (left.flags, left.moved) == ({other: frozenset()}, {})
 
