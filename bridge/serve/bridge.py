@@ -35,9 +35,6 @@ from bridge.telemetry import announce, get_logger
 
 log = get_logger("serve")
 
-HASHES_AT_ONCE = 2
-"""Password checks at once: each takes 16 MiB and 40 ms of a core."""
-
 DRAIN_SECONDS = 10.0
 """How long sessions may go on after SIGTERM; then they are cut, which undoes nothing and removes nothing."""
 
@@ -57,7 +54,6 @@ class Bridge:
         self._load = load
         self._store = store
         self._nursery = nursery
-        self._hashing = trio.CapacityLimiter(HASHES_AT_ONCE)
         self._accounts = RunningAccounts(store, nursery)
         self._intents = IntentRunner(self._accounts.indexed, store, time.time, self._count_votes)
         self._maildrops = DeviceMaildrops(
@@ -82,7 +78,7 @@ class Bridge:
         self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate)
 
     async def _verify(self, stored: PasswordHash, given: Secret) -> bool:
-        return await trio.to_thread.run_sync(verify, stored, given, limiter=self._hashing)
+        return await trio.to_thread.run_sync(verify, stored, given)
 
     async def start(self) -> None:
         """Take up the state, bind the listeners, start every task but the listeners'. Waits for no upstream."""
