@@ -39,7 +39,10 @@ Searches = Mapping[str, Sequence[str]]
 
 
 class IndexedAccount:
-    """Keeps an account's mailboxes fresh. `run` owns all its tasks. `now` gives Unix seconds."""
+    """Keeps an account's mailboxes fresh. `run` owns all its tasks. `now` gives Unix seconds.
+
+    `left` are mailboxes that no selector names any more, until it was looked whether another has what was in them.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class IndexedAccount:
         self.mailboxes: dict[MailboxName, IndexedMailbox] = {}
         self.names: dict[str, MailboxName] = {}
         self.missing: dict[str, str] = {}
+        self.left: set[MailboxKey] = set()
         self.quota: tuple[int, int] | None = None
         self.memory = AccountMemory()
         spooling = None if spool is None else SpoolAhead(settings, upstream, store, spool, self.mailboxes, now)
@@ -226,6 +230,7 @@ class IndexedAccount:
         """Look, and settle what was found; True when a loss is doubted."""
         looks = await self._sweep(watcher, mailboxes, only)
         if not looks and not self.memory.held:
+            self.left.clear()
             return False
         known = {mailbox.key: mailbox for mailbox in self.mailboxes.values()}
         clock = trio.current_time()
@@ -241,6 +246,8 @@ class IndexedAccount:
             orphans=orphans,
         )
         await one.settle(looks)
+        if not only:
+            self.left.clear()
         return one.alarmed
 
     async def _sweep(
@@ -370,11 +377,22 @@ class IndexedAccount:
                 await self._store.save_selector(self.settings.id, selector, name)
             self.names[selector] = name
             self._mailbox(name)
+        await self._let_go()
         self._problem = ""
         if self.missing and self.missing != before:
             log.warning("mailbox.missing", account=self.settings.name, problem=self.problem)
         if len(self.missing) == len(self.selectors):
             raise MailboxMissing(self.settings.name, self.problem)
+
+    async def _let_go(self) -> None:
+        """What was in a mailbox that no selector names any more may be in the one that its selector names now."""
+        for name in self.mailboxes.keys() - self.names.values():
+            mailbox = self.mailboxes.pop(name)
+            if mailbox.state is not None:
+                self._orphans[mailbox.key] = mailbox.state
+                self.left.add(mailbox.key)
+            if self.memory.suspicions.pop(mailbox.key, None) is not None:
+                await self._store.clear_suspicion(mailbox.key)
 
     def _miss(self, name: MailboxName, problem: str) -> None:
         log.warning("mailbox.missing", account=self.settings.name, problem=problem)

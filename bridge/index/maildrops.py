@@ -219,9 +219,11 @@ class DeviceMaildrops:
         """Give the mailboxes that the device was shown and whose sources the configuration has no more."""
         mapped = set()
         for source in device.sources:
-            name = self._accounts[source.account].names.get(source.mailbox)
+            account = self._accounts[source.account]
+            name = account.names.get(source.mailbox)
             if name is not None:
                 mapped.add(MailboxKey(source.account, name))
+            mapped |= account.left
         return {key for key in self._records[device.id].shown if key not in mapped}
 
     def _listing(self, device: DeviceSettings) -> tuple[int, int]:
