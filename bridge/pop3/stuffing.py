@@ -5,6 +5,7 @@ from typing import Final
 
 _DOTS: Final = re.compile(rb"\n\.")
 
+
 class DotStuffing:
     """Stuffs one multi-line reply fed as chunks, whose lines end in CRLF; cut anywhere, it gives the same octets.
 

@@ -19,6 +19,7 @@ from bridge.upstream.fetching import open_for
 from bridge.upstream.gathering import Gathering
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.health import AccountHealth
+from bridge.upstream.latest import Here
 from bridge.upstream.link import Link
 from bridge.upstream.listing import search
 from bridge.upstream.measuring import Measuring
@@ -94,8 +95,11 @@ class Account:
         finally:
             self._watched = False
 
-    def read(self, location: Location, size: int) -> ContentReader:
+    def read(self, location: Location, size: int) -> ContentReader | Here:
         """Open one message, with `async with`. `size` is what it is thought to have, in octets: a hint."""
+        text = self._pool.latest.get((location.key.mailbox, location.uidvalidity, location.uid))
+        if text is not None:
+            return Here(text)
         return ContentReader(self._pool, self._names, location, size, in_ranges=self._in_ranges, urgency=Urgency.READ)
 
     def read_later(self, location: Location, size: int) -> ContentReader:
@@ -139,7 +143,8 @@ class Account:
 
         `sink` is called in the caller's task, for what was counted also when this raises. Raises `MailboxChanged`.
         """
-        measuring = Measuring(self._names, key, uidvalidity, uids, in_ranges=self._in_ranges)
+        latest = self._pool.latest
+        measuring = Measuring(self._names, key, uidvalidity, uids, latest, in_ranges=self._in_ranges)
         try:
             while measuring.left:
                 request = Request(self._settings.name, Urgency.MEASURE, measuring.stretch)

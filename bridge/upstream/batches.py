@@ -10,9 +10,10 @@ from bridge.imap.events import Event, FetchedBody, Tagged
 from bridge.model.failures import UpstreamError
 from bridge.model.names import Uid, UidValidity
 from bridge.model.places import Location, MailboxKey
+from bridge.telemetry import count
 from bridge.upstream.bodies import BodySorter, Piece
 from bridge.upstream.failures import Dropped
-from bridge.upstream.fetching import open_for
+from bridge.upstream.fetching import keep_warm, open_for
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.patience import Patience
@@ -20,8 +21,8 @@ from bridge.upstream.pool import Pool
 from bridge.upstream.request import DRAIN_OCTETS, Request
 from bridge.upstream.urgency import Urgency
 
-PIPELINE = 4
-"""Batches under way at once on a connection: one arriving, and the next already asked for, so that it is never idle."""
+PIPELINE = 16
+"""Commands under way at once on a connection, at most. How many octets that are is for who asks to say."""
 
 
 class Sink(Protocol):
@@ -64,13 +65,28 @@ class Batches:
         self._queue: deque[_Batch] = deque()
         self._under_way: dict[str, _Batch] = {}
         self._request: Request[None] | None = None
+        self._link: Link | None = None
         self._closed = False
 
     def ask(self, sizes: Mapping[Uid, int]) -> None:
-        """Ask for a batch: UIDs, with how many octets each is thought to have. Waits for nothing."""
-        left = {uid: 2 * size + DRAIN_OCTETS for uid, size in sizes.items()}
-        self._queue.append(_Batch(left, sum(sizes.values())))
+        """Ask for a batch: UIDs, with how many octets each is thought to have. Waits for nothing.
+
+        What came lately arrives at once. The rest is asked for at once, behind what is under way: if it waited for what
+        comes next, it would come a round trip later.
+        """
+        left = {uid: 2 * size + DRAIN_OCTETS for uid, size in sizes.items() if not self._here(uid)}
+        if not left:
+            return
+        self._queue.append(_Batch(left, sum(sizes[uid] for uid in left)))
+        if self._link is not None and self._link.lost is None and self._begin(self._link):
+            self._link.nudge()
         self._go_on()
+
+    def _here(self, uid: Uid) -> bool:
+        text = self._pool.latest.get((self._key.mailbox, self._uidvalidity, uid))
+        if text is not None:
+            self._sink.arrived(uid, [text])
+        return text is not None
 
     def close(self) -> None:
         """Give up what has not come; the sink hears nothing more."""
@@ -86,7 +102,9 @@ class Batches:
     def _ended(self) -> None:
         request, self._request = self._request, None
         failure = request.failure if request is not None else None
-        if failure is not None:
+        if failure is not None and self._closed:
+            keep_warm(self._pool, self._names, self._key.mailbox)
+        elif failure is not None:
             lost = [*self._under_way.values(), *self._queue]
             self._under_way.clear()
             self._queue.clear()
@@ -104,19 +122,26 @@ class Batches:
         await open_for(link, self._names, Location(self._key, self._uidvalidity, highest))
         patience, sorter = link.patience(), BodySorter(link)
         self._begin(link, first=True)
-        while self._under_way:
-            event = await link.step(patience)
-            self._take(link, event, patience, sorter)
-            self._begin(link)
+        self._link = link
+        try:
+            while self._under_way:
+                event = await link.step(patience)
+                self._take(link, event, patience, sorter)
+                self._begin(link)
+        finally:
+            self._link = None
 
-    def _begin(self, link: Link, *, first: bool = False) -> None:
+    def _begin(self, link: Link, *, first: bool = False) -> bool:
+        """Begin what waits, as far as others leave the connection to it; tell whether there was anything."""
+        begun = False
         while self._queue and len(self._under_way) < PIPELINE and not link.hurry:
             if not first and link.wanted(self._urgency):
-                return
-            first = False
+                break
+            first, begun = False, True
             batch = self._queue.popleft()
             tag = link.begin(commands.fetch_body(UidSet.from_uids(batch.left)), batch.octets)
             self._under_way[tag] = batch
+        return begun
 
     def _take(self, link: Link, event: Event, patience: Patience, sorter: BodySorter) -> None:
         if isinstance(event, FetchedBody) and event.origin is None:
@@ -154,3 +179,5 @@ class Batches:
             del batch.left[uid]
             if not self._closed:
                 self._sink.arrived(uid, text)
+            else:
+                count("read_ahead_wasted", sum(map(len, text)))

@@ -7,12 +7,15 @@ import trio
 from bridge.imap import UidSet, commands
 from bridge.imap.events import Event, Fetched, FetchedBody, Tagged
 from bridge.model.failures import MessageGone, UpstreamError
+from bridge.model.names import MailboxName
 from bridge.model.places import Location
 from bridge.upstream.assembly import AHEAD_OCTETS, Assembly, Range
 from bridge.upstream.bodies import BodySorter
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.opening import check_numbering, ensure_open, examine
+from bridge.upstream.pool import Pool
+from bridge.upstream.request import Request
 from bridge.upstream.urgency import Urgency
 
 PIPELINE = 2
@@ -35,6 +38,15 @@ async def open_for(link: Link, names: MailboxNames, location: Location) -> bool:
         selected = await examine(link, names, location.key.mailbox) if old else selected
     check_numbering(link, selected, location.uidvalidity)
     return selected is not before
+
+
+def keep_warm(pool: Pool, names: MailboxNames, mailbox: MailboxName) -> None:
+    """Have a connection with the mailbox open for who comes next, in place of one that was given up. Does not wait."""
+
+    async def job(link: Link) -> None:
+        await ensure_open(link, names, mailbox)
+
+    pool.submit(Request(pool.account, Urgency.MEASURE, job))
 
 
 class Fetching:
@@ -86,6 +98,14 @@ class Fetching:
             raise self._failure
 
     # --- asking
+
+    def go_on(self) -> None:
+        """Hear that some was taken: what there is room for now is asked for at once. From any task."""
+        asked = self._asked
+        if self._under_way and self._link.lost is None:
+            self._ask()
+        if self._asked > asked:
+            self._link.nudge()
 
     def _ask(self) -> None:
         while len(self._under_way) < PIPELINE and not (self._failure or self._link.hurry):

@@ -25,7 +25,8 @@ EVENT_LIMIT = 1_000_000
 
 
 class Link:
-    """Commands out, events in; every wait has a deadline. Only its owner's task calls it, but for `interrupt`.
+    """Commands out, events in; every wait has a deadline. Only its owner's task waits for it; what does not wait
+    (`begin`, `nudge`, `interrupt`) others may call while a job of theirs is being done.
 
     After a failure `lost` is set: everything raises it, and all that can be done is `close`. `owed` is about how many
     octets the commands under way will still bring; `hurry` says that nobody waits for their answers any more.
@@ -45,6 +46,8 @@ class Link:
         self._opening: Selected | None = None
         self._ended: dict[str, Tagged] = {}
         self._listening: trio.CancelScope | None = None
+        self._receiving: trio.CancelScope | None = None
+        self._nudged = False
         self._half_sent = False
         self._eof = False
         self._bye = ""
@@ -66,7 +69,7 @@ class Link:
     # --- commands
 
     def begin(self, command: Command, owed: int = 0) -> str:
-        """Queue a command; it goes out at the next `step`. `owed` is about how many octets it will bring."""
+        """Queue a command; it goes out at the next `step` or `nudge`. `owed` is about how many octets it will bring."""
         if self.lost is not None:
             raise self.lost
         self.owed += owed
@@ -74,6 +77,12 @@ class Link:
             return self.imap.send(command)
         except ImapProtocolError as failure:
             raise self._broken(failure) from failure
+
+    def nudge(self) -> None:
+        """Have what was queued sent at once, also while the owner waits in a `step` for what comes."""
+        if self._receiving is not None:
+            self._nudged = True
+            self._receiving.cancel()
 
     async def step(self, patience: Patience) -> Event:
         """Give the next event, `Tagged` included; waits until the deadline at most, then the connection is lost."""
@@ -142,7 +151,7 @@ class Link:
         with trio.CancelScope(deadline=deadline) as scope:
             self._listening = scope
             try:
-                await self._transfer()
+                await self._transfer(None)
             finally:
                 self._listening = None
             self._drain()
@@ -189,14 +198,16 @@ class Link:
 
     async def _exchange(self, patience: Patience) -> None:
         with trio.CancelScope(deadline=patience.deadline) as scope:
-            await self._transfer()
-        if scope.cancelled_caught:
+            await self._transfer(scope)
+        if self._nudged:
+            self._nudged = False
+        elif scope.cancelled_caught:
             sentence = f"account {self.account}: the server took longer than {self.timeout:g} s to answer"
             raise self.lose(UpstreamUnavailable(self.account, sentence))
 
-    async def _transfer(self) -> None:
+    async def _transfer(self, nudged: trio.CancelScope | None) -> None:
         """Send what is due, then receive once, or unpack some of what came. What is sent is small, so that neither side
-        can block the other.
+        can block the other. A nudge ends `nudged`, but only once all was sent.
         """
         try:
             if data := self.imap.data_to_send():
@@ -207,10 +218,13 @@ class Link:
                 await trio.lowlevel.checkpoint()
                 self.imap.receive_data(b"")
                 return
+            self._receiving = nudged
             received = await self.stream.receive_some(CHUNK_OCTETS)
         except NetError as failure:
             sentence = f"account {self.account}: {failure}{quoted(self._bye)}"
             raise self.lose(Dropped(self.account, sentence, self._pause)) from failure
+        finally:
+            self._receiving = None
         self._take(received)
 
     def _take(self, received: bytes) -> None:

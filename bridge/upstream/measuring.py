@@ -10,6 +10,7 @@ from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.octets import CrlfRepair, HeaderScan
 from bridge.upstream.bodies import BodySorter, Piece
 from bridge.upstream.fetching import open_for
+from bridge.upstream.latest import FEW, LARGEST, Latest
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.urgency import Urgency
@@ -24,11 +25,19 @@ RANGE_OCTETS = 1024 * 1024
 class Measuring:
     """Counts messages of one mailbox, newest first as they are given. `counted` grows; `left` shrinks.
 
-    One `stretch` serves until a reader wants its connection; call it again while there is something `left`.
+    One `stretch` serves until a reader wants its connection; call it again while there is something `left`. Of a few
+    messages, which may be new mail, the small ones are left in `latest`.
     """
 
     def __init__(
-        self, names: MailboxNames, key: MailboxKey, uidvalidity: UidValidity, uids: Sequence[Uid], *, in_ranges: bool
+        self,
+        names: MailboxNames,
+        key: MailboxKey,
+        uidvalidity: UidValidity,
+        uids: Sequence[Uid],
+        latest: Latest,
+        *,
+        in_ranges: bool,
     ) -> None:
         self.counted: list[tuple[Uid, MeasuredMessage]] = []
         self.left = list(dict.fromkeys(uids))
@@ -36,6 +45,8 @@ class Measuring:
         self._key = key
         self._uidvalidity = uidvalidity
         self._in_ranges = in_ranges
+        self._latest = latest
+        self._keeps = len(self.left) <= FEW
 
     async def stretch(self, link: Link) -> None:
         """Count until done or interrupted; what the server will not give is left out, and not `left` either."""
@@ -64,13 +75,14 @@ class Measuring:
 
     async def _batch(self, link: Link, uids: list[Uid]) -> None:
         """Count a few messages by their beginnings, then those that are longer one by one."""
-        counts = {uid: _Count() for uid in uids}
+        counts = {uid: _Count(keeps=self._keeps) for uid in uids}
         await self._fetch(link, counts, 0, FIRST_OCTETS)
         for uid, octets in counts.items():
             while octets.more:
                 await self._fetch(link, {uid: octets}, octets.seen, RANGE_OCTETS)
             if octets.begun and not octets.broken:
                 self.counted.append((uid, octets.finish()))
+                self._latest.put((self._key.mailbox, self._uidvalidity, uid), octets.text)
 
     async def _fetch(self, link: Link, counts: "dict[Uid, _Count]", offset: int, length: int) -> None:
         uids = UidSet.from_uids(counts)
@@ -91,9 +103,10 @@ class Measuring:
 
 
 class _Count:
-    """One message being counted, range by range."""
+    """One message being counted, range by range. `text` is all of it, where it `keeps` that and it is short."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps: bool) -> None:
+        self.text: list[bytes] = []
         self.seen = 0
         self.begun = False
         self.broken = False
@@ -103,6 +116,7 @@ class _Count:
         self._offset = 0
         self._length: int | None = None
         self._ended = False
+        self._keeps = keeps
 
     def expect(self, offset: int, length: int | None) -> None:
         """A range is asked for."""
@@ -115,11 +129,19 @@ class _Count:
         self.begun = True
         self.broken = self.broken or piece.missing or (self._length is not None and piece.size > self._length)
         self.seen += len(piece.data)
+        self._keep(piece.data)
         repaired = self._repair.feed(piece.data)
         if not self._header.done:
             self._header.feed(repaired)
         self._ended = piece.ends
         return True
+
+    def _keep(self, data: bytes) -> None:
+        if self._keeps and data:
+            self.text.append(data)
+        if self.seen > LARGEST:
+            self._keeps = False
+            self.text.clear()
 
     def landed(self) -> None:
         """The range's command was answered: a full range may have more behind it."""

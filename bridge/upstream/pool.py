@@ -10,6 +10,7 @@ from bridge.net import run_guarded
 from bridge.telemetry import count, get_logger
 from bridge.upstream.connection import Connection
 from bridge.upstream.health import HealthRecord
+from bridge.upstream.latest import Latest
 from bridge.upstream.link import Link
 from bridge.upstream.request import Request
 from bridge.upstream.signin import SignIn
@@ -39,6 +40,7 @@ class Pool:
     def __init__(self, settings: AccountSettings, sign_in: SignIn) -> None:
         self.sign_in = sign_in
         self.health = HealthRecord()
+        self.latest = Latest()
         self.closing = False
         self.connections: list[Connection] = []
         self._settings = settings

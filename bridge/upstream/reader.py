@@ -10,7 +10,7 @@ from bridge.model.places import Location
 from bridge.telemetry import count
 from bridge.upstream.assembly import Assembly
 from bridge.upstream.failures import Dropped, NothingCame
-from bridge.upstream.fetching import Fetching, open_for
+from bridge.upstream.fetching import Fetching, keep_warm, open_for
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.opening import check_numbering, examine
@@ -42,6 +42,8 @@ class ContentReader:
         what = f"UID {location.uid} of {location.key.mailbox}"
         self._text = Assembly(pool.account, what, size)
         self._request: Request[None] | None = None
+        self._fetching: Fetching | None = None
+        self._closed = False
         self._failure: UpstreamError | None = None
         self._news = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
@@ -56,6 +58,7 @@ class ContentReader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        self._closed = True
         if self._request is not None and not self._request.settled:
             self._request.abandon()
         self._room.unpark_all()
@@ -84,15 +87,22 @@ class ContentReader:
     # --- the reader's task
 
     def _go_on(self) -> None:
-        """See that somebody fetches, if there is room and nobody does."""
+        """See that somebody fetches, if there is room."""
+        if self._fetching is not None:
+            self._fetching.go_on()
         if self._request is not None and self._request.settled:
             self._end(self._request.failure)
         if self._request is not None or self._failure is not None or not self._text.wants():
             return
-        self._request = Request(self._pool.account, self._urgency, self._fetch, self._news.unpark_all)
+        self._request = Request(self._pool.account, self._urgency, self._fetch, self._ended)
         self._pool.submit(self._request)
         if self._request.settled:
             self._end(self._request.failure)
+
+    def _ended(self) -> None:
+        self._news.unpark_all()
+        if self._closed and self._request is not None and self._request.failure is not None:
+            keep_warm(self._pool, self._names, self._location.key.mailbox)
 
     def _end(self, failure: UpstreamError | None) -> None:
         """One stretch has ended: by itself, or with its connection, which can be gone on from."""
@@ -132,7 +142,11 @@ class ContentReader:
 
     async def _stretch(self, link: Link) -> None:
         fetching = Fetching(link, self._location, self._text, self._news.unpark_all)
-        if self._in_ranges:
-            await fetching.ranges()
-        else:
+        if not self._in_ranges:
             await fetching.whole(self._room)
+            return
+        self._fetching = fetching
+        try:
+            await fetching.ranges()
+        finally:
+            self._fetching = None

@@ -14,10 +14,14 @@ T = TypeVar("T")
 Job = Callable[[Link], Awaitable[T]]
 
 DRAIN_OCTETS = 256 * 1024
-"""An abandoned answer up to this long is read to its end; for a longer one a new connection is cheaper."""
+"""An abandoned answer up to this long is read to its end, in any case."""
 
 DRAIN_SECONDS = 5.0
 """How long reading an abandoned answer to its end may take."""
+
+LONG_DRAIN_OCTETS = 4 * 1024 * 1024
+LONG_DRAIN_SECONDS = 1.0
+"""A longer one is read to its end if that is quick: on a fast line it takes less time than a new connection does."""
 
 
 class Request(Generic[T]):
@@ -63,10 +67,8 @@ class Request(Generic[T]):
             return
         self._link.hurry = True
         self._link.interrupt()
-        if self._link.owed <= DRAIN_OCTETS:
-            self._scope.deadline = min(self._scope.deadline, trio.current_time() + DRAIN_SECONDS)
-        else:
-            self._scope.cancel()
+        seconds = _drained_within(self._link.owed)
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + seconds)
 
     def fail(self, failure: UpstreamError) -> None:
         """End it without having run; does nothing when it has ended."""
@@ -95,3 +97,10 @@ class Request(Generic[T]):
         self._settled.set()
         if self._notify is not None:
             self._notify()
+
+
+def _drained_within(owed: int) -> float:
+    """Give the seconds that an abandoned answer may take until its end."""
+    if owed <= DRAIN_OCTETS:
+        return DRAIN_SECONDS
+    return LONG_DRAIN_SECONDS if owed <= LONG_DRAIN_OCTETS else 0.0

@@ -139,6 +139,7 @@ class Watcher:
 
         async def job(link: Link, put: Sink) -> None:
             selected = await self._open(link)
+            self._pool.latest.listed_anew(self._mailbox, first)
             if selected.exists:
                 await list_messages(link, first, selected.exists, put)
 
@@ -219,6 +220,7 @@ class Watcher:
 
         def ending() -> None:
             if not catching and first is not None and self._grew(selected):
+                self._pool.latest.listed_anew(self._mailbox, first)
                 catching.append(Catching(link, first, FEW))
 
         await self._idler.wait(link, until, changed, ending)
