@@ -1,5 +1,6 @@
 """A download through a whole bridge: the same octets as upstream, and few round trips."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -113,9 +114,16 @@ async def test_two_devices_side_by_side_cost_little_more_than_one(tmp_path: Path
         await measured(at)
         before, octets = bodies(upstream), counters()["upstream_octets"]
         found: dict[str, list[bytes]] = {}
+        together = threading.Barrier(2, timeout=20)
+
+        def retrieve(device: Device) -> list[bytes]:
+            together.wait()
+            letters = [device.retr(number) for number in range(1, 121)]
+            together.wait()
+            return letters
 
         async def fetch(login: str) -> None:
-            found[login] = await at.session(login, lambda device: [device.retr(number) for number in range(1, 121)])
+            found[login] = await at.session(login, retrieve)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fetch, "fax")
