@@ -120,19 +120,24 @@ class Bridge:
         await self._maildrops.leftovers.flush()
 
     async def _take(self, stream: Stream, listener: Listener) -> None:
-        with self._gate.enter(stream.peer) as admitted:
-            services = Services(
-                self.settings.server,
-                self._doorkeeper,
-                self._maildrops,
-                self._leases,
-                self._gate.login_seconds,
-                together=self._together,
-                allowance=self._allowance,
-                listings=self._listings,
-            )
-            session = DeviceSession(stream, listener.settings, listener.tls, services)
-            await (session.run() if admitted else session.refuse())
+        services = Services(
+            self.settings.server,
+            self._doorkeeper,
+            self._maildrops,
+            self._leases,
+            self._gate.login_seconds,
+            together=self._together,
+            allowance=self._allowance,
+            listings=self._listings,
+            logged_in=self._gate.logged_in,
+        )
+        session = DeviceSession(stream, listener.settings, listener.tls, services)
+        with self._gate.enter(session) as admitted:
+            if admitted:
+                await session.run()
+                return
+        with self._gate.refusing(session) as told:
+            await session.refuse(told=told)
 
     async def _command(self, command: str, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
         # Whoever asks is told of every session that has ended.

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -37,21 +37,24 @@ from bridge.session.ahead import Allowance, FetchTogether, ReadAhead
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
 from bridge.session.lease import Leases
 from bridge.session.listings import Listings
+from bridge.session.places import peer_group
 from bridge.session.ports import Doorkeeper, Maildrops
 from bridge.session.retention import expire
 from bridge.session.transaction import JOINED, CutConnection, Transaction
-from bridge.telemetry import count, get_logger, instant
+from bridge.telemetry import Seldom, count, get_logger, instant
 
 UPDATE_DEADLINE = 15.0
 """Seconds a QUIT may wait for its commit before the device hears that nothing is certain."""
 
-REFUSAL_SECONDS = 5.0
-"""Seconds that a connection over a limit may take to hear so."""
+REFUSAL_SECONDS = 1.0
+"""Seconds that a connection over a limit may take to hear so: they hold descriptors, and nobody counts them."""
 
 TLS_DEADLINE = 30.0
 """Seconds for a handshake after STLS: slow old processors need several."""
 
 log = get_logger("session")
+seldom = Seldom(log)
+"""For what a stranger can bring about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Services:
     together: FetchTogether | None = None
     allowance: Allowance = field(default_factory=lambda: Allowance(0))
     listings: Listings = field(default_factory=Listings)
+    logged_in: Callable[["DeviceSession"], None] = lambda session: None
 
 
 class DeviceSession:
@@ -94,6 +98,10 @@ class DeviceSession:
         self._lease = ExitStack()
         self._offered = self._features(tls_active=listener.tls == "implicit")
         self._pop3 = Pop3Connection(self._offered)
+
+    @property
+    def _group(self) -> str:
+        return peer_group(self.peer)
 
     def silent_for(self) -> float:
         """Seconds since the device last sent or took an octet."""
@@ -132,16 +140,22 @@ class DeviceSession:
             self._finish()
             self._stream.abort()
 
-    async def refuse(self) -> None:
-        """Turn the connection away: there are too many. Inside TLS it is closed at once, without the handshake."""
-        if self._listener.tls != "implicit":
+    def turn_out(self) -> None:
+        """End at once, without a word, to make room: it has not logged in."""
+        self._reason = "made room"
+        self._scope.cancel()
+
+    async def refuse(self, *, told: bool) -> None:
+        """Turn the connection away: there are too many. Inside TLS, or with `told` False, it is closed without a word.
+
+        Waits a second at most. The stream is closed then.
+        """
+        if told and self._listener.tls != "implicit":
             self._pop3.refuse(TOO_MANY.text, TOO_MANY.code)
-            with trio.move_on_after(REFUSAL_SECONDS):
-                try:
-                    await self._stream.send_all(self._pop3.data_to_send())
-                    await self._stream.aclose()
-                except NetError:
-                    return
+            with suppress(NetError), trio.move_on_after(REFUSAL_SECONDS):
+                await self._stream.send_all(self._pop3.data_to_send())
+                await self._stream.aclose()
+        self._stream.abort()
 
     async def _greet_and_serve(self) -> None:
         if self._listener.tls == "implicit" and self._tls is not None:
@@ -223,7 +237,7 @@ class DeviceSession:
         device = await self._services.doorkeeper.admit(login.name, login.password, self.peer)
         if device is None:
             count("logins_failed")
-            log.warning("login.failed", login=login.name, peer=str(self.peer))
+            seldom.warning("login.failed", self._group, login=login.name, peer=str(self.peer))
             self._pop3.login_refused(WRONG_LOGIN.text, WRONG_LOGIN.code)
             return
         self.device = device.id
@@ -235,11 +249,14 @@ class DeviceSession:
             self._lease.close()
             count("logins_temporary")
             reply = answer(failure)
-            getattr(log, reply.level)("login.refused", device=device.id, peer=str(self.peer), problem=str(failure))
+            seldom.say(
+                reply.level, "login.refused", device.id, device=device.id, peer=str(self.peer), problem=str(failure)
+            )
             self._pop3.login_refused(reply.text, reply.code)
             return
         count("logins_ok")
         self._login.deadline = float("inf")
+        self._services.logged_in(self)
         self._settings = device
         self._transaction = self._open_transaction(device, maildrop)
         log.info("session.opened", device=device.id, peer=str(self.peer), messages=len(maildrop), session=self.id)
@@ -331,7 +348,7 @@ class DeviceSession:
         count("sessions_closed")
         ended = self._services.now()
         if self._transaction is None:
-            log.info("connection.closed", peer=str(self.peer), reason=self._reason)
+            seldom.info("connection.closed", self._group, peer=str(self.peer), reason=self._reason)
             return
         marks = self._transaction.marks
         record = SessionRecord(

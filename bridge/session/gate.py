@@ -3,50 +3,123 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+import trio
 
 from bridge.model.peer import Peer
 from bridge.model.settings import ServerSettings
 from bridge.session.places import peer_group
-from bridge.telemetry import count, get_logger
-
-log = get_logger("session")
+from bridge.telemetry import Seldom, count, get_logger
 
 CROWDED = 0.8
 """The part of `max_sessions` from which on connections must log in quickly."""
 
 CROWDED_SECONDS = 30.0
-"""How quickly."""
+"""How quickly. One that took longer gives way to the next when there is no room."""
+
+MOST_REFUSALS = 100
+"""Connections that are told at one time that there are too many; more are closed without a word."""
+
+log = Seldom(get_logger("session"))
+
+
+class Guest(Protocol):
+    """A connection."""
+
+    @property
+    def peer(self) -> Peer:
+        """Where it comes from."""
+        ...
+
+    def turn_out(self) -> None:
+        """End at once, to make room."""
+        ...
 
 
 class Gate:
-    """Counts connections."""
+    """Counts connections. `inside` are those that may stay. `most` bounds them too, where the system's limits do."""
 
-    def __init__(self, server: ServerSettings) -> None:
+    def __init__(self, server: ServerSettings, most: int | None = None) -> None:
         self.server = server
         self.inside = 0
+        self.most = most
         self._groups: Counter[str] = Counter()
+        self._strangers: dict[str, dict[Guest, float]] = {}
+        self._refusals = 0
 
     @contextmanager
-    def enter(self, peer: Peer) -> Iterator[bool]:
-        """Count a connection for the block; gives False when it must not stay."""
-        group = peer_group(peer)
-        full = self.inside >= self.server.max_sessions
-        if full or self._groups[group] >= self.server.max_sessions_per_peer:
-            count("connections_refused")
-            log.warning("connection.refused", peer=str(peer), limit="max_sessions" if full else "max_sessions_per_peer")
+    def enter(self, guest: Guest) -> Iterator[bool]:
+        """Count a connection for the block; gives False when it must not stay.
+
+        Where there is no room, one that has not logged in gives way: one that took long, or one of an address that has
+        more of them than the newcomer's. So whoever fills the house from a few addresses keeps no other out.
+        """
+        group = peer_group(guest.peer)
+        if not self._room(group):
             yield False
             return
         self.inside += 1
         self._groups[group] += 1
+        self._strangers.setdefault(group, {})[guest] = trio.current_time()
         try:
             yield True
         finally:
+            self.logged_in(guest)
             self.inside -= 1
             self._groups[group] -= 1
             if not self._groups[group]:
                 del self._groups[group]
 
+    def logged_in(self, guest: Guest) -> None:
+        """Hear that a connection has logged in: it gives way to no other."""
+        group = peer_group(guest.peer)
+        strangers = self._strangers.get(group, {})
+        strangers.pop(guest, None)
+        if not strangers:
+            self._strangers.pop(group, None)
+
+    @contextmanager
+    def refusing(self, guest: Guest) -> Iterator[bool]:
+        """Count a refusal for the block; gives False when so many are under way that this one goes without a word."""
+        count("connections_refused")
+        limit = "max_sessions" if self._full else "max_sessions_per_peer"
+        log.warning("connection.refused", peer_group(guest.peer), peer=str(guest.peer), limit=limit)
+        self._refusals += 1
+        try:
+            yield self._refusals <= MOST_REFUSALS
+        finally:
+            self._refusals -= 1
+
+    @property
+    def _limit(self) -> int:
+        return self.server.max_sessions if self.most is None else min(self.most, self.server.max_sessions)
+
+    @property
+    def _full(self) -> bool:
+        return self.inside >= self._limit
+
+    def _room(self, group: str) -> bool:
+        if self._groups[group] >= self.server.max_sessions_per_peer:
+            return self._replaced(group, CROWDED_SECONDS)
+        if not self._full:
+            return True
+        largest = max(self._strangers, key=self._groups.__getitem__, default=group)
+        if self._groups[largest] > self._groups[group] + 1:
+            return self._replaced(largest, 0.0)
+        return any(self._replaced(each, CROWDED_SECONDS) for each in list(self._strangers))
+
+    def _replaced(self, group: str, seconds: float) -> bool:
+        """Turn out whoever has been there longest of a group without a login, if that is as long as this."""
+        for stranger, since in self._strangers.get(group, {}).items():
+            if trio.current_time() - since < seconds:
+                return False
+            self.logged_in(stranger)
+            stranger.turn_out()
+            return True
+        return False
+
     def login_seconds(self) -> float:
         """How long a connection may take until it has logged in: less when there is little room."""
-        crowded = self.inside >= CROWDED * self.server.max_sessions
+        crowded = self.inside >= CROWDED * self._limit
         return min(CROWDED_SECONDS, self.server.login_timeout) if crowded else self.server.login_timeout

@@ -31,12 +31,12 @@ from bridge.session.answers import ALREADY_DELETED, NO_SUCH_MESSAGE, answer
 from bridge.session.listings import ROWS, Listings
 from bridge.session.outgoing import Outgoing
 from bridge.session.ports import Content, Maildrops
-from bridge.telemetry import count, get_logger
+from bridge.telemetry import Seldom, count, get_logger
 
 JOINED = 65_536
 """Octets of whole messages that are sent together where a device does not wait for each."""
 
-log = get_logger("session")
+log = Seldom(get_logger("session"))
 
 Command = Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset
 Flush = Callable[[], Awaitable[None]]
@@ -213,7 +213,7 @@ class Transaction:
         except UpstreamError as failure:
             count("retr_failed")
             reply = answer(failure)
-            getattr(log, reply.level)("message.failed", device=self._device, message=num, problem=str(failure))
+            log.say(reply.level, "message.failed", self._device, device=self._device, message=num, problem=str(failure))
             if begun:
                 raise CutConnection(str(failure)) from failure
             self._pop3.error(reply.text, reply.code)

@@ -3,5 +3,6 @@
 from bridge.telemetry.counters import count, counters
 from bridge.telemetry.instants import instant, set_instant_hook
 from bridge.telemetry.logs import announce, configure, get_logger
+from bridge.telemetry.seldom import Seldom
 
-__all__ = ["announce", "configure", "count", "counters", "get_logger", "instant", "set_instant_hook"]
+__all__ = ["Seldom", "announce", "configure", "count", "counters", "get_logger", "instant", "set_instant_hook"]
