@@ -1,6 +1,6 @@
 """What sessions leave behind for the store, written together: a poll costs no commit of its own."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -23,10 +23,11 @@ HURRY = 1000
 
 
 class Leftovers:
-    """Gathers what is left, and writes it twice a second, each kind in one unit."""
+    """Gathers what is left, and writes it twice a second, each kind in one unit; `before` is called before that."""
 
-    def __init__(self, store: StorePort) -> None:
+    def __init__(self, store: StorePort, before: Callable[[], None]) -> None:
         self._store = store
+        self._before = before
         self._sessions: list[SessionRecord] = []
         self._sent: list[UpdatePlan] = []
         self._measured: dict[Location, MeasuredMessage] = {}
@@ -67,6 +68,7 @@ class Leftovers:
 
     async def flush(self) -> None:
         """Return when all that was left so far is written, or lost with a word in the log."""
+        self._before()
         async with self._writing:
             self._some, self._hurry = trio.Event(), trio.Event()
             sessions, self._sessions = self._sessions, []

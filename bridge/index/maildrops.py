@@ -8,6 +8,7 @@ import trio
 
 from bridge.adapt import STUB_OCTETS, extra
 from bridge.index.account import IndexedAccount
+from bridge.index.counted import Counted
 from bridge.index.intents import IntentRunner
 from bridge.index.leftovers import Leftovers
 from bridge.index.mailbox import IndexedMailbox
@@ -51,7 +52,8 @@ class DeviceMaildrops:
         self._opening: dict[DeviceId, trio.Lock] = {}
         self._views: dict[DeviceId, Maildrop] = {}
         self._standing: dict[DeviceId, Standing] = {}
-        self.leftovers = Leftovers(store)
+        self._counted = Counted(accounts)
+        self.leftovers = Leftovers(store, self._counted.publish)
 
     async def load(self, devices: Mapping[DeviceId, DeviceSettings]) -> None:
         """Take up the configuration's devices, and what the store has of each."""
@@ -90,6 +92,7 @@ class DeviceMaildrops:
         shown before. Raises `NotListedYet`.
         """
         self._check_configured(device)
+        self._counted.publish()
         stale = {source.account for source in device.sources if not self._accounts[source.account].fresh}
         if stale:
             await self._refresh([self._accounts[account] for account in stale])
@@ -274,12 +277,8 @@ class DeviceMaildrops:
         self._read.fetched(entry, location, text)
 
     def measured(self, location: Location, found: MeasuredMessage) -> None:
-        """Publish what was counted while it was sent, and write it down soon."""
-        account = self._accounts.get(location.key.account)
-        mailbox = None if account is None else account.mailboxes.get(location.key.mailbox)
-        if mailbox is None or mailbox.snapshot is None or mailbox.snapshot.uidvalidity != location.uidvalidity:
-            return
-        mailbox.take_measured(location.uidvalidity, {location.uid: found})
+        """Publish soon what was counted while it was sent, and write it down: the next login sees it in any case."""
+        self._counted.take(location, found)
         self.leftovers.measured(location, found)
 
     def closed(self, record: SessionRecord, unacknowledged: UpdatePlan | None) -> None:
