@@ -22,11 +22,10 @@ class CrlfRepair:
     `octets` is what was given so far, counting what `finish` gave: the size a device must be told (RFC 1939 §11).
     """
 
-    __slots__ = ("_ends", "_held", "_unfinished", "octets")
+    __slots__ = ("_held", "_unfinished", "octets")
 
     def __init__(self) -> None:
         self.octets = 0
-        self._ends = IncrementalNewlineDecoder(None, translate=False)
         self._held = 0  # CRs at the end of the last chunk: a number, so that any run of them costs no memory
         self._unfinished = False
 
@@ -39,10 +38,7 @@ class CrlfRepair:
         held, self._held = self._held, len(chunk) - len(body)
         if held:
             body = b"\r" * held + body
-        # Tells in one pass which kinds of line ends there are: counting each kind takes four times as long.
-        self._ends.reset()
-        self._ends.decode(body.decode("latin-1"))
-        if self._ends.newlines not in _IN_ORDER:
+        if not sound(body):
             body = _repair(body)
         self._unfinished = not body.endswith(b"\n")
         self.octets += len(body)
@@ -55,6 +51,14 @@ class CrlfRepair:
         self._unfinished = False
         self.octets += len(tail)
         return tail
+
+
+def sound(octets: bytes) -> bool:
+    """Tell whether every LF has its CR and every CR its LF."""
+    # Tells in one pass which kinds of line ends there are: counting each kind takes four times as long.
+    ends = IncrementalNewlineDecoder(None, translate=False)
+    ends.decode(octets.decode("latin-1"), final=True)
+    return ends.newlines in _IN_ORDER
 
 
 def _repair(body: bytes) -> bytes:

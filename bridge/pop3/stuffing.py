@@ -21,9 +21,8 @@ class DotStuffing:
         """Give the stuffed octets of `chunk`: the very same object where no line begins with a dot."""
         if not chunk:
             return chunk
-        # One look for the dots, where `in` and `replace` take two, and half as long as that of bytes' own `split`; of a
-        # single part this is the part itself.
-        stuffed = b"\n..".join(_DOTS.split(chunk))
+        # One look for the dots, where `in` and `replace` take two, and half as long as that of bytes' own methods.
+        stuffed = _DOTS.sub(b"\n..", chunk)
         if self.at_line_start and chunk.startswith(b"."):
             stuffed = b"." + stuffed
         self.at_line_start = chunk.endswith(b"\n")
