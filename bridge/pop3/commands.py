@@ -84,9 +84,12 @@ _ONE_OR_ALL: Mapping[bytes, Callable[[MsgNum | None], Command]] = {b"LIST": List
 
 def parse(line: bytes) -> Command | Refused:
     """Read a line without its end. Any case and blanks behind it will do; any octets are answered, none raise."""
+    verb, _, rest = line.partition(b" ")
+    if verb in _ONE_MESSAGE and rest.isdigit():  # what a session has most of, written as nearly all devices do
+        num = _number(rest)
+        return _ONE_MESSAGE[verb](MsgNum(num)) if num else NO_SUCH_MESSAGE
     if b"\0" in line:
         return NUL
-    verb, _, rest = line.partition(b" ")
     verb = verb.rstrip(b"\t").upper()
     match verb:
         case b"PASS":

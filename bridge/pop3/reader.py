@@ -28,25 +28,29 @@ class Trouble(Enum):
 class LineReader:
     """Cuts lines out of a stream. `scanned` counts the octets looked at so far, for the tests of its cost."""
 
-    __slots__ = ("_buffer", "_first", "_seen", "scanned")
+    __slots__ = ("_at", "_buffer", "_first", "_seen", "scanned")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._seen = 0  # octets at the start of the buffer known to hold no LF
+        self._buffer = b""
+        self._at = 0  # where in the buffer the next line begins
+        self._seen = 0  # up to where it is known that there is no LF from there on
         self._first = True
         self.scanned = 0
 
     def __len__(self) -> int:
-        return len(self._buffer)
+        return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
         """Take what the device sent."""
-        self._buffer += data
+        left = len(self._buffer) - self._at
+        self._buffer = self._buffer[self._at :] + data if left else data
+        self._seen -= self._at
+        self._at = 0
 
     def clear(self) -> None:
         """Forget all that was fed, and that anything ever was."""
-        self._buffer.clear()
-        self._seen = 0
+        self._buffer = b""
+        self._at = self._seen = 0
         self._first = True
 
     def next_line(self, *, response: bool = False) -> bytes | Trouble | None:
@@ -56,24 +60,28 @@ class LineReader:
         """
         if self._first and (stranger := self._stranger()):
             return stranger
+        if self._at == len(self._buffer):
+            self._buffer = b""
+            self._at = self._seen = 0
+            return None
         end = self._buffer.find(b"\n", self._seen)
         self.scanned += (end + 1 if end >= 0 else len(self._buffer)) - self._seen
         if end < 0:
             self._seen = len(self._buffer)
-            return Trouble.ENDLESS if self._seen > CLOSE_LIMIT else None
-        if end > CLOSE_LIMIT:
+            return Trouble.ENDLESS if len(self) > CLOSE_LIMIT else None
+        if end - self._at > CLOSE_LIMIT:
             return Trouble.ENDLESS
         return self._take(end, response)
 
     def _take(self, end: int, response: bool) -> bytes | Trouble:
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        self._seen = 0
+        line = self._buffer[self._at : end].rstrip(b"\r")
+        self._at = self._seen = end + 1
         self._first = False
-        limit = AUTH_LIMIT if response or line[: len(_AUTH)].upper() == _AUTH else COMMAND_LIMIT
-        line = line.rstrip(b"\r")
         self.scanned += len(line)
-        return line if len(line) + 2 <= limit else Trouble.OVERLONG
+        if len(line) + 2 <= COMMAND_LIMIT:
+            return line
+        longer = response or line[: len(_AUTH)].upper() == _AUTH
+        return line if longer and len(line) + 2 <= AUTH_LIMIT else Trouble.OVERLONG
 
     def _stranger(self) -> Trouble | None:
         """Tell a browser, or a device that starts with TLS, by its first octets: neither is owed an answer."""
