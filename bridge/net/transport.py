@@ -30,6 +30,7 @@ class Transport(trio.abc.HalfCloseableStream):
         self.sent = 0
         self._raw = raw
         self._socket = raw.socket if isinstance(raw, trio.SocketStream) else None
+        self._more = False  # the last time there was as much as was asked for
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything. Waits for the other side; cancelled, an unknown part was sent."""
@@ -70,9 +71,8 @@ class Transport(trio.abc.HalfCloseableStream):
 
     async def _send_rest(self, sock: trio.socket.SocketType, rest: memoryview) -> None:
         while rest:
-            sent = await sock.send(rest)
-            self._took(sent)
-            rest = rest[sent:]
+            await trio.lowlevel.wait_writable(_descriptor(sock))
+            rest = rest[self.send_now(rest) :]
 
     def _took(self, octets: int) -> None:
         self.sent += octets
@@ -94,8 +94,27 @@ class Transport(trio.abc.HalfCloseableStream):
         await self._raw.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Give what has come, `b""` at the end."""
-        return await self._raw.receive_some(max_bytes or self.receive_size)
+        """Give what has come, `b""` at the end. Raises `OSError`, as the connection was lost, and what Trio raises."""
+        limit = max_bytes or self.receive_size
+        if self._socket is None:
+            return await self._raw.receive_some(limit)
+        data = await self._receive(self._socket, limit)
+        self._more = len(data) == limit
+        return data
+
+    async def _receive(self, sock: trio.socket.SocketType, limit: int) -> bytes:
+        """Wait first, then read: a device that waits for each reply has said nothing yet, and asking the kernel in
+        vain costs more than to be woken.
+        """
+        if self._more:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            if (data := _read(sock, limit)) is not None:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                return data
+        while True:
+            await trio.lowlevel.wait_readable(_descriptor(sock))
+            if (data := _read(sock, limit)) is not None:
+                return data
 
     async def send_eof(self) -> None:
         """Tell the other side that nothing more comes; receiving goes on."""
@@ -123,3 +142,19 @@ class Transport(trio.abc.HalfCloseableStream):
                 self._socket.setsockopt(level, option, value)
             except OSError:
                 return
+
+
+def _descriptor(sock: trio.socket.SocketType) -> int:
+    """Give what to wait for. Raises `ClosedResourceError` for a socket that was closed here."""
+    descriptor = sock.fileno()
+    if descriptor < 0:
+        raise trio.ClosedResourceError
+    return descriptor
+
+
+def _read(sock: trio.socket.SocketType, limit: int) -> bytes | None:
+    """Give what the kernel has, None where that is nothing yet."""
+    try:
+        return os.read(_descriptor(sock), limit)
+    except BlockingIOError:
+        return None
