@@ -27,7 +27,8 @@ def update_plan(
     shown in this session for the first time does not count, except in its first. Stubs are passed over.
     """
     gone, fetched = _messages(maildrop, deleted), _messages(maildrop, sent)
-    kept = [num for num in fetched if num not in set(gone)]
+    marked = set(gone)
+    kept = [num for num in fetched if num not in marked]
     due = at + undo_window
     # What is fetched and deleted is marked first: where a message goes, its mark goes with it.
     seen = fetched if device.on_retrieve == "seen" else []
