@@ -22,13 +22,21 @@ TURN = 65_536
 """Octets that may go out before other sessions get their turn, as long as the kernel takes all at once."""
 
 
+RENEWED = 1.0
+"""Seconds by which a deadline may be late: it is put off once a second rather than with each command, as that costs
+more than all else that a pump does.
+"""
+
+
 class DevicePump:
     """`async with DevicePump(stream, idle) as pump`: one device's stream, with deadlines.
 
-    `idle` is in seconds. The stream stays the caller's. What a session needs to know of its device: `last_heard` is
-    Trio's time of the last octet that came or was taken, `sending` is true while a send waits, `reply_outstanding`
-    while the session is not waiting for input. It owns no task: a session that waits for its device hears of everything
-    itself, and a send that waits hears from the kernel that the device was reset.
+    `idle` is in seconds. When the device neither said nor took an octet for so long, the block is cancelled and ends
+    with `DeviceIdle`, or with `DeviceGone` where a send was waiting. The stream stays the caller's. What a session
+    needs to know of its device: `last_heard` is Trio's time of the last octet that came or was taken, `sending` is true
+    while a send waits, `reply_outstanding` while the session is not waiting for input. It owns no task: a session that
+    waits for its device hears of everything itself, and a send that waits hears from the kernel that the device was
+    reset.
     """
 
     def __init__(self, stream: Stream, idle: float) -> None:
@@ -40,24 +48,32 @@ class DevicePump:
         self._ended = False
         self._reset = False
         self._since_turn = 0
-        self._send: trio.CancelScope | None = None
+        self._silence = trio.CancelScope()
 
     async def __aenter__(self) -> "DevicePump":
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._stream.transport.on_taken = self._taken
+        self._stream.transport.on_taken = self._heard
         give_up_after(self._stream.transport, self._idle)
+        self._silence.deadline = trio.current_time() + self._idle
+        self._silence.__enter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await trio.lowlevel.checkpoint_if_cancelled()
+    ) -> bool:
+        caught = self._silence.__exit__(kind, error, trace)
+        if self._silence.cancelled_caught:
+            if self.sending:
+                raise DeviceGone(f"the device took nothing for {self._idle:g} s")
+            raise DeviceIdle(f"the device said nothing for {self._idle:g} s")
+        if kind is None:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        return bool(caught)
 
     async def receive(self) -> bytes:
         """Give what has come, at most 8 KiB; `b""` when the device ended its half, behind all it sent.
 
-        Waits. Raises `DeviceIdle` after the idle time without an octet, `DeviceGone` when the device reset the
-        connection, behind all it sent. Cancelled, nothing is lost.
+        Waits. Raises `DeviceGone` when the device reset the connection, behind all it sent. Cancelled, nothing is lost.
         """
         if self._ended:
             await trio.lowlevel.checkpoint()
@@ -66,32 +82,31 @@ class DevicePump:
         self._since_turn = 0
         self.reply_outstanding = False
         try:
-            with trio.move_on_after(self._idle) as waiting:
-                data = await self._stream.receive_some(READ_AHEAD)
+            data = await self._stream.receive_some(READ_AHEAD)
         except NetError as failure:
             self._ended = self._reset = True
             raise DeviceGone("the device reset the connection") from failure
         finally:
             self.reply_outstanding = True
-        if waiting.cancelled_caught:
-            raise DeviceIdle(f"the device said nothing for {self._idle:g} s")
         self._ended = not data
         if data:
-            self.last_heard = trio.current_time()
+            self._heard()
         return data
 
-    def _taken(self) -> None:
-        """Hear that the device's side took octets: a slow device is as good as any while it takes some."""
+    def _heard(self) -> None:
+        """Note that the device said something, or that its side took octets: a slow device is as good as any while it
+        takes some.
+        """
         self.last_heard = now = trio.current_time()
-        if self._send is not None:
-            self._send.deadline = now + self._idle
+        if self._silence.deadline < now + self._idle:
+            self._silence.deadline = now + self._idle + RENEWED
 
     async def send(self, data: bytes) -> None:
         """Send everything. Waits for the device; switches no task while the kernel takes all of it at once. An end of
         the device's half does not matter here.
 
-        Raises `DeviceGone` when the device reset the connection, or took no octet for the idle time. Failed or
-        cancelled, an unknown part was sent, and the stream can only be closed.
+        Raises `DeviceGone` when the device reset the connection. Failed or cancelled, an unknown part was sent, and the
+        stream can only be closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_reset()
@@ -104,19 +119,14 @@ class DevicePump:
                 self._since_turn = 0
                 await trio.lowlevel.checkpoint()
         except NetError as failure:
+            self.sending = False
             raise DeviceGone("the device closed the connection") from failure
 
     async def _send_rest(self, rest: memoryview) -> None:
         self.sending = True
-        try:
-            with trio.CancelScope(deadline=trio.current_time() + self._idle) as self._send:
-                for at in range(0, len(rest), PIECE):
-                    await self._stream.send_all(rest[at : at + PIECE])
-            if self._send.cancelled_caught:
-                raise DeviceGone(f"the device took nothing for {self._idle:g} s")
-        finally:
-            self._send = None
-            self.sending = False
+        for at in range(0, len(rest), PIECE):
+            await self._stream.send_all(rest[at : at + PIECE])
+        self.sending = False
 
     @property
     def sent(self) -> int:

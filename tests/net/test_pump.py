@@ -78,16 +78,27 @@ async def test_no_more_than_eight_kibibytes_are_taken_at_once() -> None:
         assert flood.given == 8192
 
 
-async def test_silence_is_told_after_the_idle_time(autojump_clock: trio.testing.MockClock) -> None:
+async def speak_and_fall_silent(*pauses: float) -> None:
+    """Have a device say something after each of these pauses, and then nothing more."""
     async with memory_pair() as (ours, device), DevicePump(ours, IDLE) as pump:
-        await device.send_all(b"NOOP\r\n")
-        assert await pump.receive() == b"NOOP\r\n"
-        with pytest.raises(DeviceIdle):
-            await pump.receive()
-        assert trio.current_time() == IDLE
-        # It is told, not decided: who waits again hears again.
-        await device.send_all(b"NOOP\r\n")
-        assert await pump.receive() == b"NOOP\r\n"
+        for pause in pauses:
+            await trio.sleep(pause)
+            await device.send_all(b"NOOP\r\n")
+            assert await pump.receive() == b"NOOP\r\n"
+        await pump.receive()
+
+
+async def test_silence_ends_the_block_after_the_idle_time(autojump_clock: trio.testing.MockClock) -> None:
+    with pytest.raises(DeviceIdle):
+        await speak_and_fall_silent(0)
+    assert trio.current_time() == IDLE
+
+
+async def test_each_word_of_the_device_gives_it_the_idle_time_again(autojump_clock: trio.testing.MockClock) -> None:
+    with pytest.raises(DeviceIdle):
+        await speak_and_fall_silent(IDLE - 1, IDLE - 1, 0.5)
+    # Never earlier; and so little later that nobody minds.
+    assert IDLE <= trio.current_time() - (2 * IDLE - 1.5) <= IDLE + 1
 
 
 async def test_a_device_that_is_reset_during_a_long_send_is_gone() -> None:
@@ -136,10 +147,13 @@ async def test_what_a_device_said_before_it_vanished_is_heard() -> None:
 
 
 async def test_a_device_that_takes_nothing_is_cut_after_the_idle_time(autojump_clock: trio.testing.MockClock) -> None:
-    async with socket_pair() as (ours, _device), DevicePump(ours, IDLE) as pump:
-        with pytest.raises(DeviceGone):
+    async def send() -> None:
+        async with socket_pair() as (ours, _device), DevicePump(ours, IDLE) as pump:
             await pump.send(bytes(1_000_000))
-        assert trio.current_time() == IDLE
+
+    with pytest.raises(DeviceGone, match="took nothing"):
+        await send()
+    assert trio.current_time() == IDLE
 
 
 async def test_a_slow_device_is_as_good_as_any(autojump_clock: trio.testing.MockClock) -> None:
