@@ -268,6 +268,11 @@ class DeviceMaildrops:
             sentence = f"{failure}, like so many of {location.key} that it is not believed yet"
             raise UpstreamUnavailable(failure.account, sentence) from failure
 
+    def spools(self, maildrop: Maildrop) -> bool:
+        """Tell whether an account behind the maildrop spools."""
+        accounts = (self._accounts.get(mailbox.key.account) for mailbox in maildrop.mailboxes)
+        return any(account is not None and account.settings.spool == "ahead" for account in accounts)
+
     def spooled(self, entry: EntrySeq, location: Location) -> bool:
         """Tell whether a message is spooled, so that reading it asks for nothing upstream."""
         return self._read.spooled(entry, location)

@@ -1,13 +1,14 @@
 """A device's maildrop: what it is shown, numbered for one session."""
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bridge.maildrop.columns import UidlColumn
 from bridge.maildrop.snapshot import MailboxSnapshot
-from bridge.model.names import EntrySeq, MsgNum, Uid
-from bridge.model.places import Location
+from bridge.model.names import EntrySeq, MsgNum, Uid, UidValidity
+from bridge.model.places import Location, MailboxKey
 
 
 class SourceEdit(NamedTuple):
@@ -70,6 +71,18 @@ class Maildrop:
         mailbox = self.mailboxes[0 if self.which is None else self.which[num - 1]]
         place = num - 1 if self.places is None else self.places[num - 1]
         return Location(mailbox.key, mailbox.uidvalidity, Uid(mailbox.uids[place]))
+
+    def places_of(self, nums: Iterable[int]) -> dict[tuple[MailboxKey, UidValidity], dict[Uid, int]]:
+        """Give the message-numbers of several messages by where they lie: mailbox, then UID. None of them is a stub."""
+        found: dict[tuple[MailboxKey, UidValidity], dict[Uid, int]] = {}
+        if self.which is None:
+            mailbox = self.mailboxes[0]
+            found[mailbox.key, mailbox.uidvalidity] = {Uid(mailbox.uids[num - 1]): num for num in nums}
+            return found
+        for num in nums:
+            key, uidvalidity, uid = self.location(MsgNum(num))
+            found.setdefault((key, uidvalidity), {})[uid] = num
+        return found
 
     def edit(self, num: MsgNum) -> SourceEdit | None:
         """Give what the message's source adds to it; its size has it counted in."""

@@ -142,10 +142,10 @@ class Answering:
 
     def begin_message(self, octets: int | None = None) -> None:
         """Begin the answer to RETR or TOP; `octets` is told where it is known for certain."""
-        assert isinstance(self._open, Retr | Top), f"no message answers {self._open}"
+        assert isinstance(self._open, (Retr, Top)), f"no message answers {self._open}"
         assert self._message is None, "the message was begun before"
         self._message = DotStuffing()
-        self._out.append(ok_line() if octets is None else b"+OK %d octets\r\n" % octets)
+        self._out.append(_octets_line(octets))
 
     def message(self, chunk: bytes) -> None:
         """Queue a chunk of the message, stuffed. It has been through `CrlfRepair`. Send before the next one."""
@@ -155,9 +155,10 @@ class Answering:
 
     def whole_message(self, message: bytes, octets: int | None = None) -> None:
         """Answer RETR with a whole message, which has been through `CrlfRepair`: begin, stuff and end it in one go."""
-        self.begin_message(octets)
-        self.message(message)
-        self.end_message()
+        assert type(self._open) is Retr, f"no message answers {self._open}"
+        assert message.endswith(b"\n") or not message, "a message ends with CRLF"
+        self._out += (_octets_line(octets), DotStuffing().feed(message), END)
+        self._open = None
         self.queued += len(message)
 
     def end_message(self) -> None:
@@ -198,3 +199,7 @@ class Answering:
     def _finish(self, reason: CloseReason) -> None:
         self._end = reason
         self._step(Step.ENDED)
+
+
+def _octets_line(octets: int | None) -> bytes:
+    return ok_line() if octets is None else b"+OK %d octets\r\n" % octets

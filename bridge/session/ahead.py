@@ -112,7 +112,7 @@ class ReadAhead:
         fetch: FetchTogether,
         limit: int,
         allowance: Allowance,
-        spooled: Callable[[MsgNum], bool] = lambda num: False,
+        spooled: Callable[[MsgNum], bool] | None = None,
     ) -> None:
         self._spooled = spooled
         self._maildrop = maildrop
@@ -131,8 +131,19 @@ class ReadAhead:
         self._alone: set[int] = set()  # what did not come in a batch
         self._failed: dict[int, UpstreamError] = {}
         self._news = trio.lowlevel.ParkingLot()
+        self._waited_for = False
 
     # --- what the session asks
+
+    def whole(self, num: MsgNum) -> bytes | None:
+        """Give a message that is here in one piece, as `take` does; of others None, and nothing has happened."""
+        text = self._ready.get(num)
+        if text is None or len(text) != 1:
+            return None
+        self._follow(num)
+        self._taken(num)
+        self._plan()
+        return text[0]
 
     def take(self, num: MsgNum) -> list[bytes] | None:
         """Give a message that is here, in pieces, and see to what comes next. Waits for nothing."""
@@ -147,7 +158,9 @@ class ReadAhead:
         Raises `UpstreamUnavailable` when the server kept silent.
         """
         while num in self._charged and num not in self._ready:
+            self._waited_for = True
             await self._news.park()
+        self._waited_for = False
         failure = self._failed.pop(num, None)
         if type(failure) is UpstreamUnavailable:  # and not that it dropped the connection
             raise failure
@@ -214,9 +227,11 @@ class ReadAhead:
 
     def _plan(self) -> None:
         """Ask for what comes next once there is room for a batch."""
+        batch = min(max(self._window // 4, SMALLEST_BATCH), self._window)
+        if self._held + batch > self._window:
+            return
         if self._next and (self._last - self._next) * self._step > 0:
             self._next = self._last
-        batch = min(max(self._window // 4, SMALLEST_BATCH), self._window)
         while self._step and self._next and self._held + batch <= self._window:
             wanted, after = self._gather(batch)
             octets = sum(wanted.values())
@@ -231,14 +246,15 @@ class ReadAhead:
         """Give the next numbers with their sizes, at least one if there is any, and where to go on from."""
         wanted: dict[int, int] = {}
         num, left = self._next, octets
+        sizes, most, spooled = self._maildrop.sizes, self._limit // LARGEST_SHARE, self._spooled
         for _ in range(LOOKED_AT):
             if not num or len(wanted) == MESSAGES:
                 break
-            size = self._maildrop.sizes[num - 1]
-            alone = num in self._alone or size > self._limit // LARGEST_SHARE
+            size = sizes[num - 1]
+            alone = size > most or num in self._alone
             if alone and num != self._last:
                 break  # no more before the device has come to it
-            if not alone and num not in self._charged and not self._spooled(MsgNum(num)):
+            if not alone and num not in self._charged and (spooled is None or not spooled(MsgNum(num))):
                 if wanted and size > left:
                     break
                 wanted[num] = size
@@ -250,11 +266,7 @@ class ReadAhead:
         self._charged.update(wanted)
         self._held += octets
         count("read_ahead_batches")
-        groups: dict[tuple[MailboxKey, UidValidity], dict[Uid, int]] = {}
-        for num in wanted:
-            location = self._maildrop.location(MsgNum(num))
-            groups.setdefault((location.key, location.uidvalidity), {})[location.uid] = num
-        for place, nums in groups.items():
+        for place, nums in self._maildrop.places_of(wanted).items():
             try:
                 mailbox, batches = self._mailbox(*place)
             except UpstreamError:
@@ -286,7 +298,8 @@ class ReadAhead:
         else:
             self._uncharge(num)
             self._lost(num, what)
-        self._news.unpark_all()
+        if self._waited_for:
+            self._news.unpark_all()
 
     def _lost(self, num: int, failure: UpstreamError | None) -> None:
         """What was lost with its connection is asked for again; what the server would not give comes alone or never."""

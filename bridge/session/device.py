@@ -40,7 +40,7 @@ from bridge.session.listings import Listings
 from bridge.session.places import peer_group
 from bridge.session.ports import Doorkeeper, Maildrops
 from bridge.session.retention import expire
-from bridge.session.transaction import JOINED, CutConnection, Transaction
+from bridge.session.transaction import JOINED, Command, CutConnection, Transaction
 from bridge.telemetry import Seldom, count, get_logger, instant
 
 UPDATE_DEADLINE = 15.0
@@ -193,10 +193,17 @@ class DeviceSession:
                     await self._flush()  # what is to be sent before it belongs to its plan
                     await self._quit()
                 case Stat() | List() | UidlAsked() | Retr() | Top() | Dele() | Last() | Rset():
-                    assert self._transaction is not None, "the state table lets no such command through before a login"
-                    await self._transaction.handle(event)
+                    await self._answer(event)
                 case _:
                     assert_never(event)
+
+    async def _answer(self, command: Command) -> None:
+        transaction = self._transaction
+        assert transaction is not None, "the state table lets no such command through before a login"
+        if not transaction.at_once(command):
+            await transaction.handle(command)
+        elif transaction.full:
+            await self._flush()
 
     async def _receive(self) -> None:
         await self._flush()

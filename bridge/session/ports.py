@@ -38,6 +38,12 @@ class Maildrops(Protocol):
         """
         ...
 
+    def spools(self, maildrop: Maildrop) -> bool:
+        """Tell whether an account behind the maildrop keeps messages on disk; where none does, neither of the next two
+        need be asked. Does not wait.
+        """
+        ...
+
     def spooled(self, entry: EntrySeq, location: Location) -> bool:
         """Tell whether a message is on disk, so that nothing upstream is asked for it. Does not wait."""
         ...

@@ -12,6 +12,7 @@ from bridge.maildrop import Maildrop, SourceEdit
 from bridge.model.failures import MessageChanged, UpstreamError
 from bridge.model.names import MsgNum
 from bridge.model.places import Location
+from bridge.octets import sound
 from bridge.pop3 import (
     Dele,
     Last,
@@ -98,10 +99,37 @@ class Transaction:
         self._port = port
         self._flush = flush
         self._on_wire = on_wire
+        self._spools = port.spools(maildrop)
+        self._edits = maildrop.origin is not None and any(maildrop.origin.edits)
         self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted, self._spooled)
         self._joined = joined
         self._listings = listings or Listings()
         self._queued: list[MsgNum] = []
+
+    def at_once(self, command: Command) -> bool:
+        """Answer a command if that waits for nothing: RETR of a message that is here whole. False, and nothing has
+        happened, where it is for `handle`. `full` is for the caller to look at behind it.
+        """
+        if type(command) is not Retr or self._ahead is None:
+            return False
+        num, maildrop = command.num, self.maildrop
+        if not 1 <= num <= len(maildrop) or num in self.marks.deleted or maildrop.stub(num):
+            return False
+        text = self._ahead.whole(num)
+        if text is None:
+            return False
+        if self._spools:
+            self._port.fetched(maildrop.seq(num), maildrop.location(num), (text,))
+        try:
+            self._whole(num, text)
+        except MessageChanged as failure:
+            self._failed(num, failure)
+        return True
+
+    @property
+    def full(self) -> bool:
+        """True when so much is queued that it is to be sent before the next command."""
+        return self._pop3.queued >= self._joined
 
     async def handle(self, command: Command) -> None:
         """Answer one command. Waits for the upstream and the device; raises `CutConnection` when a reply that was
@@ -127,8 +155,9 @@ class Transaction:
     def flushed(self) -> None:
         """Hear that all that was queued was sent."""
         if self._queued:
+            end, sent = self._on_wire(), self.marks.sent
             for num in self._queued:
-                self.marks.sent.setdefault(num, self._on_wire())
+                sent.setdefault(num, end)
             self._queued.clear()
 
     def close(self) -> None:
@@ -201,7 +230,9 @@ class Transaction:
         try:
             ahead = await self._fetched_ahead(command, num)
             if ahead is not None and len(ahead) == 1 and isinstance(command, Retr):
-                await self._whole(num, ahead[0])
+                self._whole(num, ahead[0])
+                if self.full:
+                    await self._flush()
                 return
             async with self._open(num, location, size, ahead) as content:
                 chunk = await content.receive()
@@ -211,12 +242,16 @@ class Transaction:
                 else:
                     await self._top(command.lines, self.maildrop.edit(num), content, chunk)
         except UpstreamError as failure:
-            count("retr_failed")
-            reply = answer(failure)
-            log.say(reply.level, "message.failed", self._device, device=self._device, message=num, problem=str(failure))
-            if begun:
-                raise CutConnection(str(failure)) from failure
-            self._pop3.error(reply.text, reply.code)
+            self._failed(num, failure, begun=begun)
+
+    def _failed(self, num: MsgNum, failure: UpstreamError, *, begun: bool = False) -> None:
+        """Tell the device that a message cannot be had. Raises `CutConnection` where its reply was begun."""
+        count("retr_failed")
+        reply = answer(failure)
+        log.say(reply.level, "message.failed", self._device, device=self._device, message=num, problem=str(failure))
+        if begun:
+            raise CutConnection(str(failure)) from failure
+        self._pop3.error(reply.text, reply.code)
 
     async def _fetched_ahead(self, command: Retr | Top, num: MsgNum) -> list[bytes] | None:
         """Give a message that was fetched ahead, or is on its way. TOP takes what is here, and leaves it there."""
@@ -227,12 +262,12 @@ class Transaction:
         text = self._ahead.take(num)
         if text is None and self._ahead.coming(num):
             text = await self._ahead.wait(num)
-        if text is not None:
+        if text is not None and self._spools:
             self._port.fetched(self.maildrop.seq(num), self.maildrop.location(num), text)
         return text
 
     def _spooled(self, num: MsgNum) -> bool:
-        return self._port.spooled(self.maildrop.seq(num), self.maildrop.location(num))
+        return self._spools and self._port.spooled(self.maildrop.seq(num), self.maildrop.location(num))
 
     def _open(
         self, num: MsgNum, location: Location, size: int, ahead: list[bytes] | None
@@ -241,9 +276,18 @@ class Transaction:
             return nullcontext(Pieces(ahead))
         return self._port.read(self.maildrop.seq(num), location, size)
 
-    async def _whole(self, num: MsgNum, text: bytes) -> None:
-        """Send a message that is here whole: in one piece, or together with those that the device asked for with it."""
+    def _whole(self, num: MsgNum, text: bytes) -> None:
+        """Queue a message that is here whole: it goes out in one piece, or together with those that the device asked
+        for with it. Raises `MessageChanged` where it is not as long as it was listed, and then nothing was queued.
+        """
         listed, known = self.maildrop.sizes[num - 1], bool(self.maildrop.measured[num - 1])
+        if self._edits or not known or len(text) != listed or not (text.endswith(b"\n") and sound(text)):
+            text = self._repaired(num, text, listed, known)
+        self._pop3.whole_message(text, listed if known else None)
+        self._queued.append(num)
+        self._accessed(num, len(text))
+
+    def _repaired(self, num: MsgNum, text: bytes, listed: int, known: bool) -> bytes:
         outgoing = Outgoing(self.maildrop.edit(num), measure=not known)
         message = outgoing.whole(text)
         changed = known and outgoing.octets != listed
@@ -254,11 +298,7 @@ class Transaction:
             self._port.measured(self.maildrop.location(num), outgoing.measured)
         if changed:
             raise MessageChanged("", f"message {num} of device {self._device} is no longer as long as it was listed")
-        self._pop3.whole_message(message, listed if known else None)
-        self._queued.append(num)
-        self._accessed(num, outgoing.octets)
-        if self._pop3.queued >= self._joined:
-            await self._flush()
+        return message
 
     async def _retr(self, num: MsgNum, content: Content, chunk: bytes) -> None:
         edit, listed = self.maildrop.edit(num), self.maildrop.sizes[num - 1]

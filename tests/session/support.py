@@ -29,7 +29,8 @@ from bridge.model.settings import (
 )
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import ServerTls, Stream
-from bridge.session import ConfiguredDoorkeeper, DeviceSession, Leases, Services
+from bridge.session import Allowance, ConfiguredDoorkeeper, DeviceSession, Leases, Services
+from bridge.session.ahead import FetchTogether
 
 INBOX = MailboxKey(AccountId("mail"), MailboxName("INBOX"))
 TEXTS = (b"Subject: one\r\n\r\nfirst\r\n.dot\r\n", b"Subject: two\n\nsecond", b"Subject: three\r\n\r\n")
@@ -154,6 +155,9 @@ class FakeMaildrops:
         cuts = range(0, len(text), self.pieces)
         yield FakeContent([text[at : at + self.pieces] for at in cuts], self.ending)
 
+    def spools(self, maildrop: Maildrop) -> bool:
+        return False
+
     def spooled(self, entry: EntrySeq, location: Location) -> bool:
         return False
 
@@ -204,6 +208,7 @@ class House:
 
     def __init__(self, nursery: trio.Nursery, maildrops: FakeMaildrops, *devices: DeviceSettings) -> None:
         self.maildrops = maildrops
+        self.together: FetchTogether | None = None
         self.leases = Leases()
         self._nursery = nursery
         self.doorkeeper = ConfiguredDoorkeeper(devices or (device(),), quick)
@@ -224,7 +229,15 @@ class House:
     def take(self, stream: Stream, listener: ListenerSettings) -> DeviceSession:
         """Take a connection."""
         server = ServerSettings("/nowhere", "/nowhere", login_timeout=60, autologout=600)
-        services = Services(server, self.doorkeeper, self.maildrops, self.leases, lambda: 60.0)
+        services = Services(
+            server,
+            self.doorkeeper,
+            self.maildrops,
+            self.leases,
+            lambda: 60.0,
+            together=self.together,
+            allowance=Allowance(1_000_000_000),
+        )
         session = DeviceSession(stream, listener, ServerTls(listener) if listener.certificates else None, services)
         self._nursery.start_soon(session.run)
         return session
