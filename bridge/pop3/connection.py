@@ -37,6 +37,9 @@ MAX_BAD_BEFORE_LOGIN = 10
 MAX_BAD_AFTER_LOGIN = 20
 """Bad commands in a row after a login: what Dovecot allows, so what devices have met."""
 
+MAX_LINES_BEFORE_LOGIN = 1000
+"""Lines of any kind before a login: ours. What never counts as bad is no way to keep the server busy for ever."""
+
 _NEED_DATA = NeedData()
 
 
@@ -44,7 +47,7 @@ class Pop3Connection(Answering):
     """Feed what the device sends, handle what `next_event` gives, send what `data_to_send` gives.
 
     Requests come one at a time: while one is open, `next_event` gives NeedData however much was fed, so that replies
-    keep the order of pipelined commands (RFC 2449 §6.6). Feed at most 8 KiB before emptying `next_event`: commands
+    keep the order of pipelined commands (RFC 2449 §6.6). Feed little before emptying `next_event`: commands
     answered here queue replies of up to 30 times their size.
 
     Answered here, without an event: USER, CAPA, NOOP, a bare AUTH, all that is unknown, garbled or out of place.
@@ -59,6 +62,7 @@ class Pop3Connection(Answering):
         self._name: str | None = None
         self._response_due = False
         self._bad = 0
+        self._strange = 0
 
     @property
     def scanned(self) -> int:
@@ -138,6 +142,11 @@ class Pop3Connection(Answering):
         return due
 
     def _command(self, line: bytes) -> Request | None:
+        if self._state is State.AUTHORIZATION:
+            self._strange += 1
+            if self._strange > MAX_LINES_BEFORE_LOGIN:
+                self._give_up("too many commands before a login", "too many commands")
+                return None
         command = parse(line)
         if isinstance(command, Refused):
             self._bad_command(command.text, counts=command.counts)

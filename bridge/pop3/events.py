@@ -13,6 +13,7 @@ CloseReason = Literal[
     "refused",
     "wrong passwords",
     "too many bad commands",
+    "too many commands",
     "line too long",
     "HTTP on a POP3 port",
     "TLS on a plain port",

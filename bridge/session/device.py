@@ -207,7 +207,7 @@ class DeviceSession:
 
     async def _receive(self) -> None:
         await self._flush()
-        data = await self._open_pump.receive()
+        data = await self._open_pump.receive(unfinished=self._pop3.buffered > 0)
         if data:
             self._pop3.receive_data(data)
         else:

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from bridge.net import DeviceGone, DeviceIdle, DevicePump, NetClosed, Stream
+from bridge.net.pump import READ_AHEAD
 from tests.net.pairs import DEVICE, memory_pair, socket_pair, tcp_pair
 
 IDLE = 600
@@ -69,13 +70,13 @@ async def test_a_device_that_ended_its_half_still_gets_its_replies() -> None:
         assert await device.receive_some() == b""
 
 
-async def test_no_more_than_eight_kibibytes_are_taken_at_once() -> None:
+async def test_no_more_than_two_kibibytes_are_taken_at_once() -> None:
     flood = Flood()
     async with DevicePump(Stream(flood, DEVICE), IDLE) as pump:
         await trio.testing.wait_all_tasks_blocked()
         assert flood.given == 0
-        assert len(await pump.receive()) == 8192
-        assert flood.given == 8192
+        assert len(await pump.receive()) == READ_AHEAD
+        assert flood.given == READ_AHEAD
 
 
 async def speak_and_fall_silent(*pauses: float) -> None:
