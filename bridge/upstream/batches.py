@@ -119,7 +119,7 @@ class Batches:
 
     async def _fetch(self, link: Link) -> None:
         highest = max(uid for batch in self._queue for uid in batch.left)
-        await open_for(link, self._names, Location(self._key, self._uidvalidity, highest))
+        await open_for(link, self._names, Location(self._key, self._uidvalidity, highest), at_once=True)
         patience, sorter = link.patience(), BodySorter(link)
         self._begin(link, first=True)
         self._link = link
@@ -177,6 +177,8 @@ class Batches:
         batch = self._batch_of(uid)
         if batch is not None:
             del batch.left[uid]
+            if not batch.left and self._link is not None:
+                self._link.saw(uid)
             if not self._closed:
                 self._sink.arrived(uid, text)
             else:

@@ -25,17 +25,22 @@ GONE_CODES = frozenset({"EXPUNGEISSUED", "NONEXISTENT"})
 """Response codes of a NO that mean that the message is no longer there (RFC 5530 §3)."""
 
 
-async def open_for(link: Link, names: MailboxNames, location: Location) -> bool:
+async def open_for(link: Link, names: MailboxNames, location: Location, *, at_once: bool = False) -> bool:
     """Have the location's mailbox open, fresh enough to know the message; True when it was opened only now.
 
-    Raises `MailboxChanged` under another UIDVALIDITY.
+    With `at_once`, a mailbox that was open before the message came is asked for news together with what is asked next:
+    that saves a round trip, and what does not come has to be looked for once more after opening it anew. Raises
+    `MailboxChanged` under another UIDVALIDITY.
     """
     before = link.selected
     selected = await ensure_open(link, names, location.key.mailbox)
     if selected is before:
         # It may be that of before somebody made it anew: a server lets that stay open.
-        old = location.uid >= selected.uidnext or selected.uidvalidity != location.uidvalidity
-        selected = await examine(link, names, location.key.mailbox) if old else selected
+        renumbered, newer = selected.uidvalidity != location.uidvalidity, location.uid >= selected.uidnext
+        if renumbered or (newer and not at_once):
+            selected = await examine(link, names, location.key.mailbox)
+        elif newer:
+            link.begin(commands.noop())
     check_numbering(link, selected, location.uidvalidity)
     return selected is not before
 
@@ -133,15 +138,19 @@ class Fetching:
                 self._news()
         match event:
             case Fetched(uid=self._uid, size=size):
-                self._seen = True
+                self._saw()
                 if size is not None:
                     self._compare(size)
             case FetchedBody(uid=self._uid):
-                self._seen = True
+                self._saw()
             case Tagged():
                 self._land(event)
             case _:
                 pass
+
+    def _saw(self) -> None:
+        self._seen = True
+        self._link.saw(self._uid)
 
     def _compare(self, size: int) -> None:
         self._there = True

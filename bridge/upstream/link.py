@@ -138,6 +138,11 @@ class Link:
             self.selected = selected
         return answer
 
+    def saw(self, uid: int) -> None:
+        """Take note that the server gave this message, so that the open mailbox is known to have it."""
+        if self.selected is not None:
+            self.selected.saw(uid)
+
     # --- what the server says by itself
 
     async def listen(self, deadline: float) -> bool:

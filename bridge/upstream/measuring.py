@@ -13,6 +13,7 @@ from bridge.upstream.fetching import open_for
 from bridge.upstream.latest import FEW, LARGEST, Latest
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
+from bridge.upstream.opening import check_numbering, examine
 from bridge.upstream.urgency import Urgency
 
 TOGETHER = 8
@@ -45,13 +46,14 @@ class Measuring:
         self._key = key
         self._uidvalidity = uidvalidity
         self._in_ranges = in_ranges
+        self._fresh = False
         self._latest = latest
         self._keeps = len(self.left) <= FEW
 
     async def stretch(self, link: Link) -> None:
         """Count until done or interrupted; what the server will not give is left out, and not `left` either."""
         newest = Location(self._key, self._uidvalidity, max(self.left))
-        await open_for(link, self._names, newest)
+        self._fresh = await open_for(link, self._names, newest, at_once=True)
         served = False
         while self.left and not link.hurry and not (served and link.wanted(Urgency.READ)):
             await self._some(link)
@@ -77,10 +79,19 @@ class Measuring:
         """Count a few messages by their beginnings, then those that are longer one by one."""
         counts = {uid: _Count(keeps=self._keeps) for uid in uids}
         await self._fetch(link, counts, 0, FIRST_OCTETS)
+        unseen = {uid: _Count(keeps=self._keeps) for uid, octets in counts.items() if not octets.begun}
+        if unseen and not self._fresh:
+            # A mailbox that was open already may not show what came since: look again before leaving them out.
+            selected = await examine(link, self._names, self._key.mailbox)
+            check_numbering(link, selected, self._uidvalidity)
+            self._fresh = True
+            await self._fetch(link, unseen, 0, FIRST_OCTETS)
+            counts |= unseen
         for uid, octets in counts.items():
             while octets.more:
                 await self._fetch(link, {uid: octets}, octets.seen, RANGE_OCTETS)
             if octets.begun and not octets.broken:
+                link.saw(uid)
                 self.counted.append((uid, octets.finish()))
                 self._latest.put((self._key.mailbox, self._uidvalidity, uid), octets.text)
 
@@ -89,9 +100,9 @@ class Measuring:
         ranged = (offset, length) if self._in_ranges else (None, None)
         for octets in counts.values():
             octets.expect(offset, length if self._in_ranges else None)
-        link.begin(commands.fetch_body(uids, *ranged), owed=length * len(counts))
+        tag = link.begin(commands.fetch_body(uids, *ranged), owed=length * len(counts))
         patience, sorter = link.patience(), BodySorter(link)
-        while not isinstance(event := await link.step(patience), Tagged):
+        while not isinstance(event := await link.step(patience), Tagged) or event.tag != tag:
             for piece in sorter.take(event):
                 octets_of = counts.get(Uid(piece.uid))
                 if octets_of is not None and octets_of.take(piece):

@@ -123,7 +123,7 @@ class ContentReader:
     # --- the connection's task
 
     async def _fetch(self, link: Link) -> None:
-        fresh = await open_for(link, self._names, self._location)
+        fresh = await open_for(link, self._names, self._location, at_once=True)
         try:
             await self._stretch(link)
         except MessageGone:

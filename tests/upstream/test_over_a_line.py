@@ -8,7 +8,7 @@ from bridge.maildrop import Maildrop, from_messages
 from bridge.model.names import EntrySeq, MsgNum, Uid, Uidl, UidValidity
 from bridge.model.places import StoredMessage
 from bridge.sandbox import Rule, Script
-from bridge.sandbox.faults import Drip
+from bridge.sandbox.faults import Answer, Drip
 from bridge.session import Allowance
 from bridge.session.ahead import ReadAhead
 from bridge.telemetry import counters
@@ -174,6 +174,38 @@ class TestNewMail:
             await trio.sleep(SECONDS_KEPT)
             assert await read(account, place_of(alone, 3)) == text(3, 8192)
             assert bodies(alone) == 2
+
+    async def test_what_came_since_the_mailbox_was_opened_costs_one_round_trip(
+        self, autojump_clock: MockClock, alone: Bed
+    ) -> None:
+        async with line(ROUND_TRIP) as long, running(alone.settings(), connect=long.connect) as account:
+            alone.sandbox.deliver("anna", text(1, 8192))
+            await warm(alone, account)
+            for number in range(2, 8):
+                alone.sandbox.deliver("anna", text(number, 8192))
+            began = trio.current_time()
+            device = Device(alone, account, [8192] * 5, 1)
+            assert await device.download(range(2, 6)) <= 1 + SLACK
+            assert await read(account, place_of(alone, 6)) == text(6, 8192)
+            await self.measured(account, alone, 7)
+            assert trio.current_time() - began <= (3 + SLACK) * ROUND_TRIP
+        assert len(alone.sandbox.commands("EXAMINE")) == 1
+
+    async def test_a_mailbox_that_shows_nothing_new_is_opened_anew(self, alone: Bed, lone_account: Account) -> None:
+        """Some servers show what came only to who opens the mailbox after that."""
+        alone.sandbox.deliver("anna", text(1, 8192))
+        await warm(alone, lone_account)
+        for number in range(2, 5):
+            alone.sandbox.deliver("anna", text(number, 8192))
+        nothing = [Rule("command", Answer("OK"), "UID FETCH", f"{uid} (UID BODY.PEEK[]") for uid in (2, 3, 4)]
+        alone.sandbox.script = Script(nothing)
+        assert await read(lone_account, place_of(alone, 2)) == text(2, 8192)
+        await self.measured(lone_account, alone, 3)
+        kept = Kept()
+        lone_account.batches(key(), place_of(alone, 1).uidvalidity, kept).ask({Uid(4): 8192})
+        await kept.settled(1)
+        assert kept.lost == {4: None}
+        assert await read(lone_account, place_of(alone, 4)) == text(4, 8192)
 
     async def test_what_is_listed_anew_is_fetched_anew(self, alone: Bed, lone_account: Account) -> None:
         """Servers exist that give a UID a second time."""
