@@ -1,6 +1,7 @@
 """Taking connections off a listening socket, whatever happens to single ones."""
 
 import errno
+import math
 
 import trio
 
@@ -10,6 +11,10 @@ log = get_logger("net")
 
 PAUSE = 0.5
 """Seconds to wait when the process has no descriptors left; connections that end give some back."""
+
+SAID_AGAIN_AFTER = 60.0
+"""Seconds between two lines in the log that say so: at the limit, each descriptor that is given back is taken at once.
+"""
 
 ONE_LOST = frozenset(
     {
@@ -32,12 +37,13 @@ class Accepting:
     def __init__(self, sock: trio.socket.SocketType, name: str) -> None:
         self._socket = sock
         self._name = name
-        self._failing = False
+        self._quiet_until = -math.inf
 
     async def take(self) -> trio.socket.SocketType | None:
         """Wait for a connection; None once the socket is closed here. Raises nothing but `Cancelled`.
 
-        Out of descriptors it says so once, and tries again after a pause until it works.
+        Out of descriptors it says so, once a minute at most, and tries again after a pause until it works. Connections
+        that exist are served meanwhile.
         """
         while True:
             try:
@@ -49,16 +55,15 @@ class Accepting:
                     return None
                 await self._go_on(failure)
             else:
-                self._failing = False
                 return sock
 
     async def _go_on(self, failure: OSError) -> None:
         """Get over an accept that failed: without a pause the loop would spin, for what waits stays waiting."""
         if failure.errno in ONE_LOST:
             return
-        if not self._failing:
+        if trio.current_time() >= self._quiet_until:
             log.error("listener.failing", address=self._name, problem=str(failure))
-        self._failing = True
+            self._quiet_until = trio.current_time() + SAID_AGAIN_AFTER
         await trio.sleep(PAUSE)
 
     def close(self) -> None:

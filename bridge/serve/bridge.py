@@ -16,6 +16,7 @@ from bridge.model.settings import PasswordHash, ServerSettings, Settings
 from bridge.net import Listener, Stream, notify, open_listeners, run_guarded, watchdog_interval
 from bridge.serve.accounts import RunningAccounts
 from bridge.serve.admin import Administration, Running
+from bridge.serve.descriptors import room_for_sessions
 from bridge.serve.overview import Overview
 from bridge.serve.requests import carry_out
 from bridge.serve.returns import Returns
@@ -72,7 +73,7 @@ class Bridge:
         self._together = SharedFetches(
             lambda key, *rest: self._accounts.upstream(key.account).batches(key, *rest), self._allowance
         )
-        self._gate = Gate(settings.server)
+        self._gate = Gate(settings.server, room_for_sessions(settings))
         self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
         self._returns = Returns(store, self._live)
         self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate)
@@ -170,7 +171,7 @@ class Bridge:
         await self._maildrops.load(fresh.devices)
         await self._count_votes(fresh)
         self._doorkeeper.replace(fresh.devices.values())
-        self._gate.server = fresh.server
+        self._gate.server, self._gate.most = fresh.server, room_for_sessions(fresh)
         self._allowance.total = fresh.server.read_ahead_total
         self._maildrops.refresh_wait = fresh.server.refresh_wait
         for what in _needing_restart(self.settings.server, fresh.server):

@@ -172,15 +172,18 @@ class Failing:
         return self, ("", 0)
 
 
-async def test_without_descriptors_it_says_so_once_and_goes_on(
+async def test_without_descriptors_it_says_so_once_a_minute_and_goes_on(
     log: io.StringIO, autojump_clock: trio.testing.MockClock
 ) -> None:
-    sock: Any = Failing(errno.EMFILE, errno.EMFILE, errno.ENFILE, 0, errno.EMFILE)
+    sock: Any = Failing(errno.EMFILE, errno.EMFILE, errno.ENFILE, 0, errno.EMFILE, 0, errno.EMFILE)
     accepting = Accepting(sock, "127.0.0.1:110")
     assert sock is await accepting.take()
     assert trio.current_time() == 1.5
     assert log.getvalue().count("\n") == 1
     assert log.getvalue().startswith("listener.failing level=error address=127.0.0.1:110 problem=")
+    assert sock is await accepting.take()
+    assert log.getvalue().count("\n") == 1
+    await trio.sleep(60)
     assert sock is await accepting.take()
     assert log.getvalue().count("\n") == 2
 
