@@ -1,6 +1,7 @@
 """`popbridge check --connect`: what each account's server offers, in words."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import trio
@@ -19,8 +20,22 @@ async def _probe_all(settings: Settings) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     async with trio.open_nursery() as nursery:
         for account in settings.accounts.values():
-            nursery.start_soon(_probe, account, settings.server.upstream_timeout, found)
+            whole = replace(account, mailboxes=tuple(dict.fromkeys(_used(account, settings))))
+            nursery.start_soon(_probe, whole, settings.server.upstream_timeout, found)
     return [found[account.name] for account in settings.accounts.values()]
+
+
+def _used(account: AccountSettings, settings: Settings) -> Iterator[str]:
+    """Give every mailbox that is to be there: the account's own, what devices read, and where they move messages."""
+    yield from account.mailboxes
+    for device in settings.devices.values():
+        mine = [source.mailbox for source in device.sources if source.account == account.id]
+        yield from mine
+        if mine and device.on_delete == "trash":
+            yield "\\Trash"
+        # Gmail has none of this use, and does without.
+        if mine and device.on_delete == "archive" and account.archive != "\\Archive":
+            yield account.archive
 
 
 async def _probe(account: AccountSettings, timeout: float, found: dict[str, dict[str, Any]]) -> None:

@@ -41,6 +41,22 @@ def test_connect_tells_what_messages_are_known_by(tmp_path: Path, dovecot: Dovec
     assert "; of the newest 2, 1 have a Message-ID" in done.stdout
 
 
+def test_connect_names_a_mailbox_that_a_device_wants_and_that_is_not_there(tmp_path: Path, dovecot: Dovecot) -> None:
+    user = dovecot.fresh_user()
+    account = {**NOBODY, "port": dovecot.imap_port, "user": user, "password": dovecot.users[user], "archive": "Keep"}
+    fax = {**FAX, "sources": ["mail", "mail/archive", "mail/Junk"], "on_delete": "archive"}
+    den = {**FAX, "on_delete": "trash"}
+    done = popbridge("check", "--connect", config=write_config(tmp_path, {"mail": account}, {"fax": fax, "den": den}))
+    assert done.returncode == 1
+    problems = [line.strip() for line in done.stdout.splitlines() if "problem: " in line]
+    assert problems == [
+        "problem: account mail: there is no mailbox 'archive' (did you mean 'Archive'?)",
+        "problem: account mail: there is no mailbox 'Keep'",
+    ]
+    assert "mailbox Junk: Junk, 0 messages" in done.stdout
+    assert "mailbox \\Trash: Trash, 0 messages" in done.stdout
+
+
 def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:
     config = write_config(tmp_path, {"mail": {**NOBODY, "prot": 1}}, {"fax": {**FAX, "sources": ["nowhere"]}})
     done = popbridge("check", config=config)
