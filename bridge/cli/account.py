@@ -52,7 +52,7 @@ def _accepted(found: Facts) -> Iterator[str]:
 @command.command("forget", short_help="Forget an account that is not in the configuration any more.")
 @config_option
 @click.argument("name", metavar="NAME")
-@click.option("--yes", is_flag=True, help="Do not ask first. Needed where nobody can be asked.")
+@click.option("--yes", is_flag=True, help="Do not ask first, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def forget(name: str, yes: bool, as_json: bool) -> None:
     """Take the messages of an account for gone, and call off what is still to be done there.

@@ -11,6 +11,7 @@ from bridge.cli import doors
 from bridge.cli.asking import VERSION
 from bridge.cli.settings import settings
 from bridge.config.problems import printable
+from bridge.model.failures import ConfigError
 from bridge.model.settings import Settings
 
 
@@ -38,8 +39,17 @@ def administer_with(loaded: Settings, command: str, **arguments: object) -> dict
     try:
         found = trio.run(partial(ask, loaded.server.control, command, _report, **arguments))
     except ControlAbsent:
-        return {"version": VERSION, "running": False, **doors.administer_offline()(loaded, command, arguments)}
+        alone = _with_secrets(loaded) if command == "explain" else loaded
+        return {"version": VERSION, "running": False, **doors.administer_offline()(alone, command, arguments)}
     return {"version": VERSION, "running": True, **found}
+
+
+def _with_secrets(loaded: Settings) -> Settings:
+    """Give the configuration with its passwords, as far as whoever gives the command may read them."""
+    try:
+        return settings()
+    except ConfigError:
+        return loaded
 
 
 def _report(sentence: str) -> None:
@@ -47,9 +57,6 @@ def _report(sentence: str) -> None:
 
 
 def confirmed(question: str, yes: bool) -> None:
-    """Have somebody at a terminal agree; elsewhere `--yes` must have been given. Ends the command otherwise."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("This cannot be taken back, and nobody is there to be asked: add --yes.")
-    click.confirm(question, abort=True, err=True)
+    """Have somebody at a terminal agree, unless `--yes` was given. Ends the command otherwise."""
+    if not yes and sys.stdin.isatty():
+        click.confirm(question, abort=True, err=True)

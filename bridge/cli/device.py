@@ -12,7 +12,7 @@ from bridge.cli.settings import config_option
 Facts = Mapping[str, Any]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask first. Needed where nobody can be asked.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask first, also on a terminal.")
 name_argument = click.argument("name", metavar="NAME")
 
 
@@ -108,7 +108,7 @@ def undo(ctx: click.Context, name: str, sessions: int, as_json: bool) -> None:
 @command.command("confirm", short_help="Let deletions be done that were held back.")
 @config_option
 @name_argument
-@click.option("--yes", is_flag=True, help="Do not ask first.")
+@yes_option
 @json_option
 def confirm(name: str, yes: bool, as_json: bool) -> None:
     """Let a device's deletions be carried out upstream that `max_deletes` held back.

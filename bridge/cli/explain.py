@@ -15,8 +15,8 @@ from bridge.cli.settings import config_option
 def command(ctx: click.Context, device: str, message: str, as_json: bool) -> None:
     """Tell what became of a message for a device, and why it is shown or is not.
 
-    The message is named by the unique-id that the device knows, or by its Message-ID; that is looked up upstream, for
-    which popbridge must run. The status is 1 when nothing is known of it.
+    The message is named by the unique-id that the device knows, or by its Message-ID; that is looked up upstream. The
+    status is 1 when nothing is known of it.
     """
     from bridge.cli import tables
     from bridge.cli.explain_texts import explained

@@ -25,9 +25,7 @@ def explained(found: Facts) -> Iterator[str]:
 def _nothing(found: Facts) -> Iterator[str]:
     device, asked = printable(found["device"]), printable(found["asked"])
     yield f"device {device}: nothing is known of {asked}"
-    if found["problem"] == "not running":
-        yield "it is no unique-id that it was shown; a Message-ID is looked up upstream, for which popbridge must run"
-    elif found["problem"]:
+    if found["problem"]:
         yield f"not everything could be searched: {printable(found['problem'])}"
     elif not found["unlisted"]:
         yield "it is no unique-id that it was shown, and no message in the listed mailboxes of its accounts has it"

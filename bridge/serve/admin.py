@@ -12,7 +12,7 @@ from bridge.model.admin import Undone
 from bridge.model.failures import BridgeError, MaildropInUse
 from bridge.model.names import EntrySeq, Uidl
 from bridge.model.settings import Settings
-from bridge.serve.explaining import Explaining
+from bridge.serve.explaining import Explaining, Find
 from bridge.serve.importing import Importing
 from bridge.serve.known import KnownAccount, KnownDevice, find_account, find_device
 from bridge.serve.live import Live, Returned
@@ -37,19 +37,26 @@ class Running(NamedTuple):
 
 class Administration:
     """Carries out an owner's commands on an open store. With `running` None no popbridge runs, and the store's lock is
-    the caller's.
+    the caller's; `find` then looks for messages upstream.
 
     Every method gives facts once they are committed. It raises `WrongRequest` for names that there are not, `NotNow`,
     or `StoreError`; then nothing was changed.
     """
 
     def __init__(
-        self, store: Store, settings: Settings, running: Running | None = None, now: Callable[[], float] = time.time
+        self,
+        store: Store,
+        settings: Settings,
+        running: Running | None = None,
+        now: Callable[[], float] = time.time,
+        *,
+        find: Find | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._running = running
         self._now = now
+        self._find = running.live.find if running else find
 
     # --- devices
 
@@ -143,8 +150,7 @@ class Administration:
     async def explain(self, name: str, what: str, progress: Progress) -> Facts:
         """Tell what became of a message for a device, by the unique-id it has there or by its Message-ID."""
         device = await self._device(name)
-        live = self._running.live if self._running else None
-        explaining = Explaining(self._store, self._settings, live, progress)
+        explaining = Explaining(self._store, self._settings, self._find, progress)
         return {**self._about(device), **await explaining.explain(device, what)}
 
     async def import_catalogue(self, name: str, source: int, after: int) -> Facts:

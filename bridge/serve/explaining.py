@@ -1,7 +1,7 @@
 """What became of one message for one device: found by unique-id or Message-ID, and why it is shown or is not."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -10,11 +10,13 @@ from bridge.model.names import AccountId, EntrySeq, MailboxName
 from bridge.model.places import Location, MailboxKey
 from bridge.model.settings import Settings
 from bridge.serve.known import KnownDevice
-from bridge.serve.live import Live
 from bridge.serve.progress import Progress, watched
 from bridge.store import Store
 
 Facts = dict[str, Any]
+Find = Callable[[MailboxKey, str], Awaitable[list[Location]]]
+"""Looks in a mailbox upstream for messages with a Message-ID. Raises an `UpstreamError`."""
+
 Entry = Mapping[str, Any]
 """What the store tells of an entry, as `Store.explain_entries` does."""
 
@@ -44,12 +46,12 @@ _OWN = re.compile(r"[0-9a-f]{32}")
 
 
 class Explaining:
-    """Answers one `explain`. `live` None: nothing can be looked up upstream."""
+    """Answers one `explain`. `find` None: nothing can be looked up upstream."""
 
-    def __init__(self, store: Store, settings: Settings, live: Live | None, progress: Progress) -> None:
+    def __init__(self, store: Store, settings: Settings, find: Find | None, progress: Progress) -> None:
         self._store = store
         self._settings = settings
-        self._live = live
+        self._find = find
         self._progress = progress
 
     async def explain(self, device: KnownDevice, asked: str) -> Facts:
@@ -76,7 +78,7 @@ class Explaining:
 
     async def _by_message_id(self, device: KnownDevice, text: str) -> tuple[list[EntrySeq], list[Location], str]:
         """Search the device's accounts, whatever mailbox of them is listed."""
-        if self._live is None:
+        if self._find is None:
             return [], [], "not running"
         accounts = {source.account for source in device.settings.sources} if device.settings else set()
         keys = [one.key for one in await self._store.load_mailboxes() if one.key.account in accounts]
@@ -84,7 +86,7 @@ class Explaining:
         problems: list[str] = []
         for key in keys:
             try:
-                search = partial(self._live.find, key, text)
+                search = partial(self._find, key, text)
                 found += await watched(search, self._progress, f"searching {key}")
             except UpstreamError as failure:
                 problems.append(str(failure))

@@ -1,9 +1,11 @@
 """Commands while no popbridge runs: the state is held for as long as one takes, so nothing else writes."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import outcome
 import trio
 
 from bridge.model.failures import StoreLocked
@@ -11,7 +13,8 @@ from bridge.model.settings import Settings
 from bridge.serve.admin import Administration, Facts
 from bridge.serve.progress import unwatched
 from bridge.serve.requests import carry_out
-from bridge.store import must_exist, open_store
+from bridge.serve.searching import Searching
+from bridge.store import Store, must_exist, open_store
 from bridge.telemetry import configure
 
 
@@ -25,9 +28,19 @@ async def _administer(settings: Settings, command: str, arguments: Mapping[str, 
     must_exist(Path(settings.server.state_dir))
     try:
         async with open_store(settings.server.state_dir) as store:
-            return await carry_out(Administration(store, settings), command, arguments, unwatched)
+            return await _carried_out(store, settings, command, arguments)
     except StoreLocked as failure:
         raise StoreLocked(
             f"{failure}, and none answers at {settings.server.control}: if it runs with another configuration, name"
             " that with --config; else end it first"
         ) from failure
+
+
+async def _carried_out(store: Store, settings: Settings, command: str, arguments: Mapping[str, Any]) -> Facts:
+    async with trio.open_nursery() as connections:
+        admin = Administration(store, settings, find=Searching(settings, connections).find)
+        # Not raised in here: the nursery would put it into a group.
+        ended = await outcome.acapture(partial(carry_out, admin, command, arguments, unwatched))
+        connections.cancel_scope.cancel()
+    found: Facts = ended.unwrap()
+    return found

@@ -91,7 +91,7 @@ def test_what_cannot_come_back_is_a_failure(config: Path) -> None:
 def test_explain_fails_for_what_nobody_knows(config: Path) -> None:
     done = run(config, "explain", "fax", "<a@b>")
     assert done.exit_code == 1
-    assert "a Message-ID is looked up upstream, for which popbridge must run" in done.stdout
+    assert "127.0.0.1:1 cannot be reached" in done.stdout
 
 
 def test_a_name_that_there_is_not_is_a_wrong_command_line(config: Path) -> None:
@@ -101,15 +101,25 @@ def test_a_name_that_there_is_not_is_a_wrong_command_line(config: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["device", "reset"], ["device", "forget"], ["account", "forget"]])
-def test_what_cannot_be_taken_back_is_not_done_unasked(config: Path, command: list[str]) -> None:
-    done = run(config, *command, "fax")
-    assert done.exit_code == 2
-    assert "add --yes" in done.stderr
+def test_what_cannot_be_taken_back_is_asked_about_on_a_terminal(
+    config: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
+    done = run(config, *command, "fax", stdin="n\n")
+    assert done.exit_code == 1
+    assert "Go on? [y/N]" in done.stderr
     assert facts(config, "device", "show", "fax")["hidden"] == {"delete": 2}
 
 
+def test_no_account_is_tried_with_a_password_that_cannot_be_read(config: Path) -> None:
+    config.write_text(config.read_text().replace('password = "b"', 'password_file = "no.secret"'))
+    done = run(config, "explain", "fax", "<a@example.org>")
+    assert done.exit_code == 1
+    assert "account family: its password cannot be read here" in done.stdout
+
+
 def test_reset_and_forget(config: Path) -> None:
-    assert facts(config, "device", "reset", "fax", "--yes")["shown_again"] == 5
+    assert facts(config, "device", "reset", "fax")["shown_again"] == 5
     assert facts(config, "device", "forget", "fax", "--yes")["configured"] is True
     assert facts(config, "device", "show", "fax")["next_position"] == 0
 

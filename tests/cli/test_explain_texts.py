@@ -107,7 +107,6 @@ def test_why_is_said(why: str) -> None:
     ("more", "sentence"),
     [
         ({}, "it is no unique-id that it was shown, and no message in the listed mailboxes of its accounts has it"),
-        ({"problem": "not running"}, "a Message-ID is looked up upstream, for which popbridge must run"),
         ({"problem": "family is down"}, "not everything could be searched: family is down"),
         ({"unlisted": [PLACE]}, "it lies in family/INBOX, UID 7 under UIDVALIDITY 3, and is not listed"),
     ],

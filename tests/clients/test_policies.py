@@ -50,6 +50,7 @@ def test_undone_while_nothing_runs(dovecot: Dovecot, tmp_path: Path) -> None:
         undone = home.command("device", "undo", "fax")
         assert (undone["running"], undone["shown_again"], undone["to_bring_back"]) == (False, 2, 2)
         assert home.command("devices")["devices"][0]["returning"] == 2
+        assert home.command("explain", "fax", "<letter.0@example.org>")["entries"][0]["why"] == "shown"
         home.bridge.start()
         home.wait_mail(mailbox="Trash")
         home.wait_listed({"family": (6,)})
