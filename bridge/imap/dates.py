@@ -1,17 +1,19 @@
 """INTERNALDATE in Unix seconds (RFC 3501 §9, date-time), strictly and fast: a listing has one on each line."""
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
 _DATE_TIME: Final = re.compile(
-    rb"([ 0-3][0-9]-[A-Za-z]{3}-[0-9]{4}) ([0-2][0-9]):([0-5][0-9]):([0-6][0-9]) ([+-][0-9]{4})"
+    rb"([ 0-3][0-9]-[A-Za-z]{3}-[0-9]{4}) ([0-2][0-9]:[0-5][0-9]):([0-6][0-9]) ([+-][0-9]{4})"
 )
 _MONTHS: Final = {
     name: number for number, name in enumerate(b"JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), start=1)
 }
 _LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _TWO: Final = {b"%02d" % number: number for number in range(61)}
+_CLOCK: Final = {b"%02d:%02d" % (hour, minute): 3600 * hour + 60 * minute for hour in range(24) for minute in range(60)}
 _DAY: Final = 86_400
 _EPOCH: Final = 719_468
 
@@ -21,21 +23,28 @@ def parse(text: bytes) -> int | None:
     found = _DATE_TIME.fullmatch(text)
     if found is None:
         return None
-    date, hour, minute, second, zone = found.groups()
-    midnight, offset = _midnight(date), _offset(zone)
-    if midnight is None or offset is None or hour > b"23" or second > b"60":
+    try:
+        return read((found.groups(),))[0]
+    except ValueError:
         return None
-    return midnight + _TWO[hour] * 3600 + _TWO[minute] * 60 + _TWO[second] - offset
+
+
+def read(parts: Iterable[Sequence[bytes]]) -> list[int]:
+    """Read dates of which date, hour with minute, second and zone stand apart. ValueError when one is no date."""
+    try:
+        return [_midnight(date) + _CLOCK[clock] + _TWO[second] - _offset(zone) for date, clock, second, zone in parts]
+    except KeyError as failure:
+        raise ValueError("there is no such time of the day") from failure
 
 
 @lru_cache(maxsize=4096)
-def _midnight(date: bytes) -> int | None:
+def _midnight(date: bytes) -> int:
     day, month, year = int(date[:2]), _MONTHS.get(date[3:6].upper()), int(date[7:])
     if month is None or year == 0:
-        return None
+        raise ValueError("there is no such month")
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if not 1 <= day <= _LENGTHS[month - 1] + (leap and month == 2):
-        return None
+        raise ValueError("there is no such day")
     return (_days(year, month, day) - _EPOCH) * _DAY
 
 
@@ -53,9 +62,9 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _offset(zone: bytes) -> int | None:
+def _offset(zone: bytes) -> int:
     hours, minutes = int(zone[1:3]), int(zone[3:])
     if hours > 23 or minutes > 59:
-        return None
+        raise ValueError("there is no such zone")
     seconds = hours * 3600 + minutes * 60
     return -seconds if zone.startswith(b"-") else seconds

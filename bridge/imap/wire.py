@@ -6,7 +6,7 @@ from typing import Final
 from bridge.imap.errors import ImapProtocolError
 from bridge.imap.events import FetchedBody, FetchedRow
 from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS, ROWS
-from bridge.imap.rows import ROW_OCTETS, take_body, take_rows
+from bridge.imap.rows import ROW_OCTETS, take_body, take_listing, take_rows
 
 _NUMBERS: Final = re.compile(rb"\* (?:E?SEARCH|VANISHED) ", re.IGNORECASE)
 
@@ -24,6 +24,7 @@ class Input:
         self._searched = 0  # up to here no line end was found, or it is `_end`
         self._end = -1  # where the line at `_at` ends, -1 while not known
         self._refused = -1  # the line here is none for the fast path
+        self._mixed = 0  # up to here lines are read one by one, because some of them are none for the fast path
 
     def __len__(self) -> int:
         return len(self._data) - self._at
@@ -32,6 +33,7 @@ class Input:
         """Append `data`."""
         if not len(self):
             self._data, self._at, self._searched, self._end, self._refused = bytes(data), 0, 0, -1, -1
+            self._mixed = 0
             return
         if isinstance(self._data, bytearray):
             del self._data[: self._at]
@@ -39,6 +41,7 @@ class Input:
             self._data = bytearray(memoryview(self._data)[self._at :])
         self._searched -= self._at
         self._refused -= self._at
+        self._mixed = max(0, self._mixed - self._at)
         self._end = self._end - self._at if self._end >= 0 else -1
         self._at = 0
         self._data += data
@@ -63,6 +66,13 @@ class Input:
         """Take whole lines of a listing, as many as fit the fast path; none when the next line does not."""
         if self._line_end() < 0 or self._refused == self._at:
             return []
+        if self._at >= self._mixed:
+            rows, end = take_listing(self._data, self._at)
+            self.scanned += end - self._at
+            if rows:
+                self._advance(end)
+                return rows
+            self._mixed = end
         rows, end = take_rows(self._data, self._at)
         self.scanned += end - self._at
         if rows:
@@ -108,4 +118,4 @@ class Input:
     def _advance(self, at: int) -> None:
         self._at, self._searched, self._end = at, max(self._searched, at), -1
         if at == len(self._data):
-            self._data, self._at, self._searched, self._refused = b"", 0, 0, -1
+            self._data, self._at, self._searched, self._refused, self._mixed = b"", 0, 0, -1, 0

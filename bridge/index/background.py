@@ -24,6 +24,9 @@ IDENTIFY_BATCH = 500
 MEASURE_BATCH = 64
 """Messages counted between two looks for a waiting device."""
 
+DEVICES_FIRST = 1.0
+"""Seconds that a device has for itself which waited for a first listing: then its work begins, of minutes."""
+
 PAUSE = 30.0
 """Seconds until it is tried again after it failed."""
 
@@ -49,6 +52,7 @@ class Background:
         self._spooling = spooling
         self._woken = trio.Event()
         self._identified = trio.Event()
+        self._asked = trio.Event()
         self._skipped: set[Location] = set()
 
     def wake(self) -> None:
@@ -57,6 +61,7 @@ class Background:
 
     async def wait_identified(self) -> None:
         """Wait until another batch of messages is identified; the caller brings the deadline."""
+        self._asked.set()
         await self._identified.wait()
 
     async def run(self) -> None:
@@ -64,6 +69,10 @@ class Background:
         while True:
             await self._woken.wait()
             self._woken = trio.Event()
+            if sum(mailbox.unidentified for mailbox in self._mailboxes.values()) > IDENTIFY_BATCH:
+                with trio.move_on_after(DEVICES_FIRST):
+                    await self._asked.wait()
+            self._asked = trio.Event()
             try:
                 await self._all(self._identify)
                 if self._spooling is not None:

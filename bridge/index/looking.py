@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import trio
 
 from bridge.identity import content_identity
-from bridge.index.mailbox import Found, IndexedMailbox, settled
+from bridge.index.first_listing import settled
+from bridge.index.mailbox import Found, IndexedMailbox
 from bridge.index.ports import StorePort, Watcher
 from bridge.maildrop import MailboxSnapshot
 from bridge.model.failures import UpstreamRefused
@@ -41,15 +42,14 @@ class Look:
     def settled_state(self) -> MailboxState:
         """The state that the next look is compared with."""
         current = self.mailbox.snapshot
-        there = set(self.rows)
-        if current is not None and not self.renumbered:
-            there.update(Uid(uid) for uid in current.uids)
-            there.difference_update(
-                place.uid
-                for place in self.missing
-                if place.uidvalidity == self.state.uidvalidity and place.uid not in self.rows
-            )
-        return settled(self.state, there)
+        if current is None or self.renumbered:
+            return settled(self.state, max(self.rows, default=0), len(self.rows))
+        if not self.missing:
+            highest = max(max(current.uids, default=0), max(self.rows, default=0))
+            return settled(self.state, highest, len(current) + len(self.rows))
+        gone = {place.uid for place in self.missing if place.uidvalidity == self.state.uidvalidity}
+        there = {*current.uids, *self.rows} - (gone - self.rows.keys())
+        return settled(self.state, max(there, default=0), len(there))
 
 
 class Looker:

@@ -2,21 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
+from bridge.index.first_listing import FirstListing
 from bridge.index.ports import StorePort, Watcher
-from bridge.maildrop import MailboxSnapshot, from_messages, unique_id
+from bridge.maildrop import MailboxSnapshot, from_messages
 from bridge.model.failures import MailboxChanged
 from bridge.model.names import Uid, UidValidity
-from bridge.model.places import (
-    ListedMessage,
-    ListingChange,
-    Location,
-    MailboxKey,
-    MailboxState,
-    MeasuredMessage,
-    StoredMessage,
-)
+from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMessage
 from bridge.telemetry import count, get_logger
 
 log = get_logger("index")
@@ -47,7 +39,7 @@ class IndexedMailbox:
         self.restless = False
         self._store = store
         self._state: MailboxState | None = None
-        self._begun: list[StoredMessage] = []
+        self._begun: MailboxSnapshot | None = None
         self._begun_under: UidValidity | None = None
         self._version = 0
 
@@ -83,16 +75,17 @@ class IndexedMailbox:
 
     @property
     def begun(self) -> bool:
-        """True while a first listing that was begun before the bridge's last start is to be gone on with."""
-        return bool(self._begun)
+        """True while a first listing that was cut short is to be gone on with."""
+        return self._begun is not None and len(self._begun) > 0
 
     async def load(self, state: MailboxState | None, begun_under: UidValidity | None) -> None:
         """Take up what the store has: a whole listing is published; one that was begun, under `begun_under`, is gone
         on with.
         """
         if state is None:
-            self._begun = await self._store.load_messages(self.key)
             self._begun_under = begun_under
+            if begun_under is not None:
+                self._begun = from_messages(self.key, begun_under, await self._store.load_messages(self.key))
             return
         self._state = state
         stored = await self._store.load_parts(self.key)
@@ -130,39 +123,25 @@ class IndexedMailbox:
     # --- the first listing
 
     async def list_first(self, watcher: Watcher, state: MailboxState) -> None:
-        """List the examined mailbox: batches are committed as they come and shown only when the last one is."""
+        """List the examined mailbox: batches are committed as they come and shown only when the last one is. Cut short,
+        it is gone on with next time.
+        """
         anew = self._begun_under not in {None, state.uidvalidity}
-        found = {} if anew else {row.uid: row for row in self._begun}
-        first = Uid(max(found, default=0) + 1)
-        name = partial(unique_id, self.key, state.uidvalidity)
+        listing = FirstListing(self.key, state, self._store, None if anew else self._begun, anew=anew)
 
-        async def take(batch: list[ListedMessage]) -> None:
-            nonlocal anew
-            change = ListingChange(self.key, state.uidvalidity, tuple(batch), replaced=anew)
-            anew = False
-            for row in await self._store.apply_listing(change, name):
-                found[row.uid] = row
-            self.listing = len(found), max(state.exists, len(found))
+        def heard() -> None:
+            self.listing, self._begun_under = listing.progress, state.uidvalidity
 
-        self.listing = len(found), max(state.exists, len(found))
-        await watcher.list_messages(first, take)
-        vanished = await self._missing(watcher, found, state) if found else ()
-        left = [row for uid, row in found.items() if uid not in set(vanished)]
-        final = settled(state, (row.uid for row in left))
-        last = ListingChange(self.key, state.uidvalidity, (), vanished, final, replaced=anew)
-        await self._store.apply_listing(last, name)
-        self._begun, self.listing, self.verified = [], None, True
-        self.publish([from_messages(self.key, state.uidvalidity, sorted(left))], final)
-        count("messages_listed", len(left))
-        log.info("mailbox.listed", mailbox=str(self.key), messages=len(left))
-
-    async def _missing(
-        self, watcher: Watcher, found: Mapping[Uid, StoredMessage], state: MailboxState
-    ) -> tuple[Uid, ...]:
-        if len(found) == state.exists:
-            return ()
-        there = set(await watcher.all_uids())
-        return tuple(uid for uid in found if uid not in there)
+        self.listing = listing.progress
+        try:
+            found, final = await listing.run(watcher, heard)
+        finally:
+            if self._begun_under == state.uidvalidity:
+                self._begun = listing.have()
+        self._begun, self.listing, self.verified = None, None, True
+        self.publish([found], final)
+        count("messages_listed", len(found))
+        log.info("mailbox.listed", mailbox=str(self.key), messages=len(found))
 
     # --- what is learnt of messages later
 
@@ -197,10 +176,3 @@ class IndexedMailbox:
 def same(one: MailboxState, other: MailboxState) -> bool:
     """Tell whether between two states no message came and none went."""
     return (one.uidvalidity, one.uidnext, one.exists) == (other.uidvalidity, other.uidnext, other.exists)
-
-
-def settled(state: MailboxState, uids: Iterable[int]) -> MailboxState:
-    """The state that the next look is compared with: a message that came while we listed is counted in."""
-    known = list(uids)
-    uidnext = Uid(max(state.uidnext, max(known, default=0) + 1))
-    return MailboxState(state.uidvalidity, uidnext, len(known), state.modseq)

@@ -6,9 +6,9 @@ from bridge.maildrop.device import DeviceRecord
 from bridge.maildrop.ground import SourceView
 from bridge.maildrop.plan import unacknowledged_plan, update_plan
 from bridge.maildrop.rematch import NewPlace, pair
-from bridge.maildrop.snapshot import MailboxSnapshot, from_messages
+from bridge.maildrop.snapshot import MailboxSnapshot, from_messages, in_one
 from bridge.maildrop.suspicion import suspicious
-from bridge.maildrop.unique_ids import unique_id
+from bridge.maildrop.unique_ids import namer, unique_id
 from bridge.maildrop.view import Maildrop, SourceEdit
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "build",
     "decide",
     "from_messages",
+    "in_one",
+    "namer",
     "pair",
     "suspicious",
     "unacknowledged_plan",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bridge.maildrop.copies import heirs, sort_out
 from bridge.maildrop.device import DeviceRecord
+from bridge.maildrop.first_contact import everything
 from bridge.maildrop.ground import Candidate, Ground, SourceView, undecided
 from bridge.model.devices import Admission, Announcement, HideRule, Succession
 from bridge.model.names import EntrySeq, SessionId
@@ -19,7 +20,10 @@ def decide(
     costs what is new, not what is there, unless messages went or were moved. Sources are in the device's order; a
     mailbox that the device was never shown may be missing. Sets `record.incomplete` when the record must be made anew.
     """
-    return _Decision(device, record, Ground(sources, record.shown), now).admission(session)
+    ground = Ground(sources, record.shown)
+    if (whole := everything(device, record, ground, session, now)) is not None:
+        return whole
+    return _Decision(device, record, ground, now).admission(session)
 
 
 class _Decision:

@@ -116,6 +116,8 @@ class _Building:
     def whole(self) -> Maildrop:
         """Build all of it, column by column."""
         order, total = self._record.order, sum(map(len, self._parts))
+        if not order:
+            return self._maildrop(array("q"), (array("H"), array("I")), UidlColumn(), array("q"), b"")
         everything = list(chain.from_iterable(part.seqs for part in self._parts))
         # From the end, so that of two places of one message the first counts.
         index = dict(zip(reversed(everything), range(total - 1, -1, -1), strict=True))

@@ -124,6 +124,14 @@ def sort_out(
     )
 
 
+def without_copies(device: DeviceSettings, ground: Ground) -> bool:
+    """True when no message of the device's sources can be a copy of another."""
+    if device.deduplicate == "off":
+        return True
+    scope = _Scope(device, ground)
+    return all(map(scope.alone, range(len(ground.parts))))
+
+
 class _Scope:
     """How far the device's search for copies goes."""
 

@@ -4,14 +4,17 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 
 from bridge.maildrop.columns import OCTETS, UidlColumn, all_but, picked, places
-from bridge.maildrop.snapshot import LATEST, MailboxSnapshot
-from bridge.model.devices import Admission, StoredDevice, Succession
+from bridge.maildrop.snapshot import MailboxSnapshot
+from bridge.model.devices import LATEST, Admission, StoredDevice, Succession, columns, second
 from bridge.model.names import EntrySeq, SessionId, Uidl, UidValidity
 from bridge.model.places import MailboxKey
 from bridge.model.update import UpdatePlan
+
+FEW = 256
+"""Numbers that are taken into a bitmap together where they follow one another."""
 
 LATE_MARKS = 1024
 """Marks of copies kept beside the columns before they are worked into them."""
@@ -45,9 +48,26 @@ class Bitmap:
         need = (max(numbers, default=0) >> 3) + 1
         if need > len(self._bits):
             self._bits.extend(bytes(need - len(self._bits) + SPARE))
+        if len(numbers) < FEW:
+            self._set(numbers)
+        else:
+            self._set_runs(numbers)
+
+    def _set(self, numbers: Iterable[int]) -> None:
         bits = self._bits
         for number in numbers:
             bits[number >> 3] |= 1 << (number & 7)
+
+    def _set_runs(self, numbers: Iterable[int]) -> None:
+        """What is listed together is numbered in one go: whole octets of such numbers are set at once."""
+        left = iter(numbers)
+        while some := list(islice(left, FEW)):
+            first, last = min(some), max(some)
+            begin, end = -(-first // 8), (last + 1) // 8
+            if last - first < FEW and begin <= end and len(set(some)) == last - first + 1:
+                self._bits[begin:end] = b"\xff" * (end - begin)
+                some = [*range(first, begin * 8), *range(end * 8, last + 1)]
+            self._set(some)
 
     def discard(self, number: int) -> None:
         """Leave a number out, if it is in."""
@@ -136,7 +156,7 @@ class DeviceRecord:
         self.device = stored.device
         self.counts = counts
         self.order = array("q", [one.seq for one in stored.announced])
-        self.dates = array("I", [_second(one.date) for one in stored.announced])
+        self.dates = array("I", [second(one.date) for one in stored.announced])
         self.uidls = bytearray(UidlColumn.of(stored.uidls).raw)
         if counts:
             self.uidls += b"".join(map(_stand_in, self.order[len(stored.uidls) :]))
@@ -186,9 +206,11 @@ class DeviceRecord:
         self.decided.update([copy for copy, _ in admission.duplicates])
         for succession in admission.succeed:
             self._succeed(succession)
-        self._announce(admission)
-        waiting = self.examined.waiting
-        self.examined.waiting = array("q", [seq for seq in waiting if seq not in self.decided])
+        seqs = self._announce(admission)
+        if self.examined.waiting == seqs:
+            self.examined.waiting = array("q")
+        else:
+            self.examined.waiting = array("q", [seq for seq in self.examined.waiting if seq not in self.decided])
         self.examined.settled = True
 
     def take_update(self, plan: UpdatePlan) -> None:
@@ -197,19 +219,23 @@ class DeviceRecord:
         self.accessed = max([self.accessed, *(at + 1 for at in places(self.order, plan.sent))])
         self._hide((*plan.hide, *plan.retrieved))
 
-    def _announce(self, admission: Admission) -> None:
-        seqs = [one.seq for one in admission.announce]
-        self.order.extend(seqs)
-        self.dates.extend([_second(one.date) for one in admission.announce])
+    def _announce(self, admission: Admission) -> "array[int]":
+        seqs, dates = columns(admission.announce)
+        self.order += seqs
+        self.dates += dates
         if self.counts:
-            self.uidls += b"".join([self._own(seq) or _stand_in(seq) for seq in seqs])
+            self.uidls += b"".join([self._own(EntrySeq(seq)) or _stand_in(seq) for seq in seqs])
         self.listed.update(seqs)
         self.decided.update(seqs)
         self.next_position += len(seqs)
         self._announced = (admission.session, len(seqs))
-        self._oldest = None
+        if self._oldest is not None:
+            self._oldest = min(self._oldest, min(dates, default=LATEST))
+        return seqs
 
     def _hide(self, seqs: Collection[int]) -> None:
+        if not seqs:
+            return
         self.hidden.update(seqs)
         self.decided.update(seqs)
         shown = [seq for seq in seqs if seq in self.listed]
@@ -258,7 +284,3 @@ class DeviceRecord:
 def _stand_in(seq: int) -> bytes:
     """Give what stands for a unique-id that is not known: no other's, for digests do not begin with so many zeros."""
     return seq.to_bytes(OCTETS, "big")
-
-
-def _second(date: float) -> int:
-    return min(max(int(date), 0), LATEST)

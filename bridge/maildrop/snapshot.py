@@ -4,9 +4,13 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from operator import lt
+from typing import Any
 
 from bridge.identity import content_digest, provider_digest
 from bridge.maildrop.columns import OCTETS, Runs, UidlColumn, all_but, joined, packed, picked, picked_octets, places
+from bridge.model.devices import second
 from bridge.model.names import Uid, UidValidity
 from bridge.model.places import MailboxKey, MeasuredMessage, StoredMessage
 
@@ -15,9 +19,6 @@ COUNTED, WITH_SUBJECT = 1, 3
 
 SUBJECT_UNKNOWN = 2
 """Counted without looking for a Subject field: the octets are right, but what a mark would add to them is unknown."""
-
-LATEST = 2**32 - 1
-"""The last second that a date column can hold, in the year 2106."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,21 +176,74 @@ class MailboxSnapshot:
 def from_messages(key: MailboxKey, uidvalidity: UidValidity, messages: Iterable[StoredMessage]) -> MailboxSnapshot:
     """Build a snapshot, version 1, from rows in first-seen order."""
     rows = list(messages)
+    columns = zip(*rows, strict=True) if rows else _NO_ROWS
+    seqs, uidls, uids, sizes, measured, dates, seen, providers, contents, subjects = columns
+    counted = max(measured, default=-1) >= 0
     return MailboxSnapshot(
         key=key,
         uidvalidity=uidvalidity,
         version=1,
-        seqs=array("q", [row.seq for row in rows]),
-        uids=array("I", [row.uid for row in rows]),
-        sizes=array("q", [row.size if row.measured < 0 else row.measured for row in rows]),
-        measured=bytes([_flag(row.measured, row.subject) for row in rows]),
-        uidls=UidlColumn.of(row.uidl for row in rows),
-        dates=array("I", [min(max(row.date, 0), LATEST) for row in rows]),
-        seen=array("I", [min(max(int(row.seen), 0), LATEST) for row in rows]),
-        contents=packed(content_digest(row.content) for row in rows),
-        providers=packed(provider_digest(row.provider) for row in rows),
-        identified=bytes([row.content != "" for row in rows]),
+        seqs=array("q", seqs),
+        uids=array("I", uids),
+        sizes=array("q", map(_octets, sizes, measured) if counted else sizes),
+        measured=bytes(map(_flag, measured, subjects)) if counted else bytes(len(rows)),
+        uidls=UidlColumn.of(uidls),
+        dates=_seconds(dates),
+        seen=_seconds(seen),
+        contents=packed(map(content_digest, contents)) if any(contents) else b"",
+        providers=packed(map(provider_digest, providers)) if any(providers) else b"",
+        identified=bytes(map(bool, contents)),
     )
+
+
+_NO_ROWS: tuple[tuple[Any, ...], ...] = ((),) * len(StoredMessage._fields)
+
+
+def _seconds(dates: Sequence[float]) -> "array[int]":
+    try:
+        return array("I", dates)  # type: ignore[arg-type]
+    except (TypeError, OverflowError):
+        return array("I", map(second, dates))
+
+
+def _octets(size: int, measured: int) -> int:
+    return size if measured < 0 else measured
+
+
+def in_one(parts: Sequence[MailboxSnapshot]) -> MailboxSnapshot:
+    """Give one mailbox, version 1, that has the rows of all these parts of it, of which there is at least one."""
+    seqs, uids, sizes, dates, seen = (array(code) for code in ("q", "I", "q", "I", "I"))
+    for part in parts:
+        for column, more in zip(
+            (seqs, uids, sizes, dates, seen), (part.seqs, part.uids, part.sizes, part.dates, part.seen), strict=True
+        ):
+            column += more
+    whole = replace(
+        parts[0],
+        version=1,
+        seqs=seqs,
+        uids=uids,
+        sizes=sizes,
+        measured=b"".join([part.measured for part in parts]),
+        uidls=UidlColumn(b"".join([part.uidls.raw for part in parts])),
+        dates=dates,
+        seen=seen,
+        contents=_identities([(part.contents, len(part)) for part in parts]),
+        providers=_identities([(part.providers, len(part)) for part in parts]),
+        identified=b"".join([part.identified for part in parts]),
+        lineage=object(),
+    )
+    if all(map(lt, seqs, islice(seqs, 1, None))):
+        return whole
+    order = sorted(range(len(seqs)), key=seqs.__getitem__)
+    return whole._of([(at, at + 1) for at in order])
+
+
+def _identities(columns: Sequence[tuple[bytes, int]]) -> bytes:
+    """Put columns of identities, each with its rows, behind one another: empty stands for nothing but zeros."""
+    if not any(column for column, _ in columns):
+        return b""
+    return b"".join([column or bytes(rows * OCTETS) for column, rows in columns])
 
 
 def _flag(octets: int, subject: int) -> int:

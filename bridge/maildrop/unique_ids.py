@@ -1,5 +1,6 @@
 """Where unique-ids come from: a digest of the first location, so that a lost database gives the same ones again."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -22,10 +23,20 @@ def unique_id(key: MailboxKey, uidvalidity: UidValidity, uid: Uid, attempt: int)
 
     The parts are length-prefixed, so no two different locations can hash the same octets.
     """
-    digits, tries = b"%d" % uid, b"%d" % attempt
-    digest = _begun(key, uidvalidity).copy()
-    digest.update(b"%d:%b%d:%b" % (len(digits), digits, len(tries), tries))
-    return Uidl(digest.hexdigest()[:UIDL_DIGITS])
+    return namer(key, uidvalidity)(uid, attempt)
+
+
+def namer(key: MailboxKey, uidvalidity: UidValidity) -> Callable[[Uid, int], Uidl]:
+    """Give `unique_id` for one mailbox: a first listing asks for 100,000."""
+    begun = _begun(key, uidvalidity)
+
+    def name(uid: Uid, attempt: int) -> Uidl:
+        digits, tries = str(uid), str(attempt)
+        digest = begun.copy()
+        digest.update(f"{len(digits)}:{digits}{len(tries)}:{tries}".encode())
+        return Uidl(digest.hexdigest()[:UIDL_DIGITS])
+
+    return name
 
 
 @lru_cache(maxsize=64)

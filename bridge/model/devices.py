@@ -1,14 +1,19 @@
 """What is remembered of a device: what it was shown, in which order, and what it is not shown any more."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, overload
 
 from bridge.model.names import DeviceId, EntrySeq, SessionId, Uidl
 from bridge.model.places import MailboxKey
 
 HideRule = Literal["delete", "retrieve", "start", "window", "search"]
 """Why a device is not shown an entry: its owner deleted it, had it hidden once fetched, or did not ask for it."""
+
+
+LATEST = 2**32 - 1
+"""The last second that a date column can hold, in the year 2106."""
 
 
 class Announced(NamedTuple):
@@ -59,6 +64,48 @@ class Announcement(NamedTuple):
     date: int
 
 
+class Announcements(Sequence[Announcement]):
+    """Announcements in columns, 12 octets each: a first contact may be with 100,000 messages. Nobody writes to them."""
+
+    __slots__ = ("dates", "seqs")
+
+    def __init__(self, seqs: "array[int]", dates: "array[int]") -> None:
+        self.seqs = seqs
+        self.dates = dates
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    @overload
+    def __getitem__(self, at: int) -> Announcement: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Announcement]: ...
+    def __getitem__(self, at: int | slice) -> Announcement | Sequence[Announcement]:
+        if isinstance(at, slice):
+            return Announcements(self.seqs[at], self.dates[at])
+        return Announcement(EntrySeq(self.seqs[at]), self.dates[at])
+
+    def __iter__(self) -> Iterator[Announcement]:
+        return map(Announcement, map(EntrySeq, self.seqs), self.dates)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def columns(announce: Sequence[Announcement]) -> "tuple[array[int], array[int]]":
+    """Give entries and dates beside them, these as whole seconds from 1970 to the year 2106."""
+    if isinstance(announce, Announcements):
+        return announce.seqs, announce.dates
+    return array("q", [one.seq for one in announce]), array("I", [second(one.date) for one in announce])
+
+
+def second(date: float) -> int:
+    """Give the second that a date column holds for a date; what does not fit is bent."""
+    return min(max(int(date), 0), LATEST)
+
+
 class Succession(NamedTuple):
     """A copy takes the place of its original, which is gone: its position, and the unique-id it was shown under."""
 
@@ -78,7 +125,7 @@ class Admission:
     session: SessionId
     at: float
     first_position: int = 0
-    announce: tuple[Announcement, ...] = ()
+    announce: Sequence[Announcement] = ()
     hide: tuple[tuple[EntrySeq, HideRule], ...] = ()
     duplicates: tuple[tuple[EntrySeq, EntrySeq], ...] = ()
     succeed: tuple[Succession, ...] = ()

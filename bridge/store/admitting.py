@@ -1,21 +1,28 @@
 """Writing what a login decided: before anything of it is shown."""
 
+import json
 import sqlite3
 
-from bridge.model.devices import Admission, Succession
+from bridge.model.devices import Admission, Succession, columns
 from bridge.model.failures import StoreUnavailable
 from bridge.store.loading import next_position
 from bridge.store.naming import known_as, swap_names
 from bridge.store.rows import device_row, mailbox_rows
 
 # The first announcement is the one that is remembered; a reset takes the position away and not the memory.
-_ANNOUNCE = (
-    "INSERT INTO receipts(device, entry, announced_at, session, announced_in, position, date)"
-    " VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6) ON CONFLICT(device, entry) DO UPDATE SET"
+_KEEPING_THE_FIRST = (
+    " ON CONFLICT(device, entry) DO UPDATE SET"
     " position = excluded.position, date = excluded.date, announced_at = coalesce(announced_at, excluded.announced_at),"
     " announced_in = CASE WHEN announced_at IS NULL THEN excluded.announced_in ELSE announced_in END"
     " WHERE position IS NULL"
 )
+_RECEIPT = "INSERT INTO receipts(device, entry, announced_at, session, announced_in, position, date)"
+_ANNOUNCE_ONE = _RECEIPT + " VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)" + _KEEPING_THE_FIRST
+
+# One statement for all: SQLite then goes from row to row without Python, which is free for other threads meanwhile. Of
+# each number the higher half is an entry, the lower one its date.
+_FROM_NUMBERS = " SELECT ?1, value >> 32, ?2, ?3, ?3, ?4 + key, value & 0xffffffff FROM json_each(?5) WHERE true"
+_ANNOUNCE = _RECEIPT + _FROM_NUMBERS + _KEEPING_THE_FIRST
 
 
 def commit_admission(db: sqlite3.Connection, admission: Admission) -> None:
@@ -53,13 +60,8 @@ def _hide(db: sqlite3.Connection, device: int, admission: Admission) -> None:
 def _announce(db: sqlite3.Connection, device: int, admission: Admission) -> None:
     if not admission.announce:
         return
-    written = db.executemany(
-        _ANNOUNCE,
-        [
-            (device, one.seq, admission.at, admission.session, position, one.date)
-            for position, one in enumerate(admission.announce, admission.first_position)
-        ],
-    )
+    rows = json.dumps([seq << 32 | date for seq, date in zip(*columns(admission.announce), strict=True)])
+    written = db.execute(_ANNOUNCE, (device, admission.at, admission.session, admission.first_position, rows))
     if written.rowcount != len(admission.announce):
         raise _stale(admission, "something that it announces has its position already")
 
@@ -76,7 +78,7 @@ def _succeed(db: sqlite3.Connection, device: int, admission: Admission, what: Su
         raise _stale(admission, "a copy is to take a place that is not there to be taken")
     db.execute("UPDATE receipts SET position = NULL WHERE device = ? AND entry = ?", (device, what.original))
     row = (device, what.copy, admission.at, admission.session, *found)
-    if db.execute(_ANNOUNCE, row).rowcount != 1:
+    if db.execute(_ANNOUNCE_ONE, row).rowcount != 1:
         raise _stale(admission, "a copy that is to take its original's place has one of its own")
     db.execute("DELETE FROM duplicates WHERE device = ? AND entry = ?", (device, what.copy))
     db.execute(

@@ -9,9 +9,21 @@ from dataclasses import dataclass
 
 from bridge.model.names import EntrySeq, Uid, Uidl
 from bridge.model.places import NO_IDENTITY, ListedMessage, StoredMessage
+from bridge.store.bulk import Insert
 from bridge.store.rows import MESSAGE
 
 Name = Callable[[Uid, int], Uidl]
+
+_ENTRIES = Insert("entries(seq, uidl, first_seen)", 3)
+_PLACES = Insert(
+    "locations(entry, mailbox, uidvalidity, uid, size, measured, date, provider_identity, content_identity, subject)",
+    10,
+)
+
+_ANYTHING = tuple(
+    f"SELECT 1 FROM locations WHERE mailbox = ? AND uidvalidity = ? AND uid BETWEEN ? AND ? AND {which} LIMIT 1"  # noqa: S608
+    for which in ("gone_at IS NULL", "gone_at IS NOT NULL")
+)
 
 ATTEMPTS = 1000
 """Candidates tried for one unique-id. Each retry means that an id was issued before for another entry at the very same
@@ -72,11 +84,19 @@ def append(mailbox: OpenMailbox, found: Found, name: Name) -> dict[Uid, StoredMe
     listed: dict[Uid, ListedMessage] = {}
     for message in found.listed:
         listed.setdefault(message.uid, message)
+    if _untouched(mailbox, listed):
+        return _insert(mailbox, list(listed.values()), found, name)
     known = {message.uid: message for _, message in at_places(mailbox, listed, "l.gone_at IS NULL")}
     known.update(_revive(mailbox, [message for uid, message in listed.items() if uid not in known], found))
     known = learn(mailbox, known, listed, found.contents)
     known.update(_insert(mailbox, [message for uid, message in listed.items() if uid not in known], found, name))
     return known
+
+
+def _untouched(mailbox: OpenMailbox, uids: Collection[Uid]) -> bool:
+    """True when nothing lies or lay anywhere from the lowest to the highest of these UIDs, as at a first listing."""
+    span = (mailbox.row, mailbox.uidvalidity, min(uids, default=0), max(uids, default=0))
+    return not any(mailbox.db.execute(sql, span).fetchone() for sql in _ANYTHING)
 
 
 def at_places(mailbox: OpenMailbox, uids: Iterable[Uid], which: str) -> list[tuple[int, StoredMessage]]:
@@ -158,27 +178,47 @@ def _insert(
     mailbox: OpenMailbox, listed: Sequence[ListedMessage], found: Found, name: Name
 ) -> dict[Uid, StoredMessage]:
     """Make entries for messages never seen, in the order of the listing."""
-    db, contents, seen = mailbox.db, found.contents, int(mailbox.now)
-    last = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'entries'").fetchone()[0]
-    uidls = _unused(db, [message.uid for message in listed], name)
+    if not listed:
+        return {}
+    last = mailbox.db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'entries'").fetchone()[0]
+    uidls = [name(message.uid, 0) for message in listed]
+    if not _issue(mailbox, last, uidls):
+        uidls = _unused(mailbox.db, [message.uid for message in listed], name)
+        _issue(mailbox, last, uidls)
+    contents, seen = found.contents, int(mailbox.now)
     new = [
         StoredMessage(EntrySeq(seq), uidl, uid, size, -1, date, seen, identity, contents.get(uid, ""))
         for seq, (uidl, (uid, size, date, identity)) in enumerate(zip(uidls, listed, strict=True), last + 1)
     ]
-    db.executemany(
-        "INSERT INTO entries(seq, uidl, first_seen) VALUES (?, ?, ?)", [(row.seq, row.uidl, mailbox.now) for row in new]
-    )
-    db.executemany("INSERT INTO issued_ids(uidl, entry) VALUES (?, ?)", [(row.uidl, row.seq) for row in new])
     insert_places(mailbox, new)
     return {row.uid: row for row in new}
+
+
+def _issue(mailbox: OpenMailbox, last: int, uidls: Sequence[Uidl]) -> bool:
+    """Make an entry for each unique-id, numbered from behind `last` on. False, and nothing is made, when one of them
+    was issued before, or stands here twice.
+    """
+    db = mailbox.db
+    db.execute("SAVEPOINT issue")
+    _ENTRIES.rows(db, [(seq, uidl, mailbox.now) for seq, uidl in enumerate(uidls, last + 1)])
+    # In the order in which they lie there: fewer pages, and each is looked for once.
+    issued = db.execute(
+        "INSERT INTO issued_ids(uidl, entry) SELECT uidl, seq FROM entries WHERE seq > ? ORDER BY uidl"
+        " ON CONFLICT DO NOTHING",
+        (last,),
+    )
+    done = issued.rowcount == len(uidls)
+    if not done:
+        db.execute("ROLLBACK TO issue")
+    db.execute("RELEASE issue")
+    return done
 
 
 def insert_places(mailbox: OpenMailbox, messages: Iterable[StoredMessage]) -> None:
     """Make live places for entries that are there."""
     place = (mailbox.row, mailbox.uidvalidity)
-    mailbox.db.executemany(
-        "INSERT INTO locations(entry, mailbox, uidvalidity, uid, size, measured, date, provider_identity,"
-        " content_identity, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    _PLACES.rows(
+        mailbox.db,
         [
             (row.seq, *place, row.uid, row.size, row.measured, row.date, row.provider, row.content, row.subject)
             for row in messages

@@ -2,9 +2,12 @@
 
 from array import array
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from itertools import chain
+from operator import itemgetter, lt
 
 from bridge.imap import Command, UidSet, commands
-from bridge.imap.events import Event, Fetched, FetchedRows, SearchFound, Tagged
+from bridge.imap.events import Event, Fetched, FetchedRow, FetchedRows, SearchFound, Tagged
 from bridge.model.failures import UpstreamBroken, UpstreamRefused
 from bridge.model.names import Uid
 from bridge.model.places import ListedMessage
@@ -13,7 +16,10 @@ from bridge.upstream.link import Link
 from bridge.upstream.patience import PROGRESS_OCTETS, Patience
 
 BATCH = 1000
-"""Messages handed on at once: one database transaction."""
+"""Messages handed on at once, unless more have come by then: one database transaction."""
+
+WAITING = 16
+"""Batches that may wait for the one before to be committed, to be handed on together: 5 MB at most."""
 
 LINE_OCTETS = 96
 """About what a line of a listing has."""
@@ -25,6 +31,10 @@ UNANSWERED = "the server did not answer a search"
 
 SEARCHED = 2000
 """Messages that a server may look through in the time of one command: some read every text from the disk for that."""
+
+# In C all the way; a named tuple's own constructor is written in Python.
+_AS_LISTED = itemgetter(*(FetchedRow._fields.index(name) for name in ListedMessage._fields))
+_NEW_LISTED: Callable[[Iterable[object]], ListedMessage] = partial(tuple.__new__, ListedMessage)
 
 Put = Callable[[list[ListedMessage]], Awaitable[None]]
 
@@ -41,7 +51,13 @@ class UidOrder:
     def take(self, rows: Iterable[ListedMessage]) -> list[ListedMessage]:
         """Give those rows that can be handed on now."""
         ready: list[ListedMessage] = []
-        for row in rows:
+        together = list(rows)
+        uids = [row.uid for row in together]
+        if all(map(lt, chain((self._last,), uids), uids)):
+            self._last = uids[-1] if uids else self._last
+            self._given.extend(uids)
+            return together
+        for row in together:
             if row.uid > self._last:
                 self._last = row.uid
                 self._given.append(row.uid)
@@ -82,7 +98,7 @@ async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None
 def _rows(event: Event) -> list[ListedMessage]:
     match event:
         case FetchedRows(rows):
-            return [ListedMessage(Uid(uid), size, date, identity) for _, uid, size, date, identity in rows]
+            return list(map(_NEW_LISTED, map(_AS_LISTED, rows)))
         case Fetched(uid=int() as uid, size=int() as size, date=date, identity=identity):
             return [ListedMessage(Uid(uid), size, date or 0, identity)]
         case _:

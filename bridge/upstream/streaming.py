@@ -1,6 +1,7 @@
 """Jobs whose answer is long: it is handed on in batches while more come."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import trio
@@ -20,13 +21,16 @@ async def stream(
     submit: Callable[[Request[None]], None],
     job: Callable[[Link, Put[R]], Awaitable[None]],
     take: Put[R],
+    waiting: int = 1,
 ) -> None:
     """Run a job on a connection, and give its batches to `take`, here in the caller's task.
+
+    Where `waiting`, which is how many batches may wait for it, is more than one, those that wait are taken together.
 
     Raises what the job raises, after `take` has had what came before; what `take` raises is passed on. Whenever this
     ends early, the job goes on without being heard only as long as it takes to leave its connection of use.
     """
-    send, receive = trio.open_memory_channel[list[R]](1)
+    send, receive = trio.open_memory_channel[list[R]](waiting)
 
     async def put(batch: list[R]) -> None:
         try:
@@ -39,6 +43,9 @@ async def stream(
     try:
         with receive:
             async for batch in receive:
+                with suppress(trio.WouldBlock, trio.EndOfChannel):
+                    for _ in range(waiting - 1):
+                        batch += receive.receive_nowait()
                 await take(batch)
     finally:
         if not request.settled:

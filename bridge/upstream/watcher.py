@@ -15,7 +15,7 @@ from bridge.upstream.connection import Connection
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.idling import Idler
 from bridge.upstream.link import Link
-from bridge.upstream.listing import list_messages, search, search_all
+from bridge.upstream.listing import WAITING, list_messages, search, search_all
 from bridge.upstream.names import INBOX, MailboxNames
 from bridge.upstream.opening import check_numbering, ensure_open, examine
 from bridge.upstream.pool import Pool
@@ -143,7 +143,7 @@ class Watcher:
             if selected.exists:
                 await list_messages(link, first, selected.exists, put)
 
-        await stream(self._pool.account, Urgency.WATCH, self._submit, job, sink)
+        await stream(self._pool.account, Urgency.WATCH, self._submit, job, sink, WAITING)
 
     async def headers(self, uids: Sequence[Uid], sink: Callable[[Uid, bytes], None]) -> None:
         """Give `sink` the header fields that messages of the examined mailbox are known by (`IDENTITY_FIELDS`).

@@ -97,10 +97,10 @@ def test_rows_come_in_bounded_batches() -> None:
     line = b'* %d FETCH (UID %d RFC822.SIZE 7 INTERNALDATE "01-Jan-1970 00:00:01 +0000")\r\n'
     connection = ready()
     connection.receive_data(b"".join(line % (n, n + 5) for n in range(1, 2 * ROWS + 2)) + b"* 3 FETCH (UID")
-    batches = [connection.next_event() for _ in range(3)]
-    assert [len(event.rows) for event in batches if isinstance(event, FetchedRows)] == [ROWS, ROWS, 1]
-    assert isinstance(batches[0], FetchedRows)
-    assert batches[0].rows[1] == FetchedRow(2, 7, 7, 1, "")
+    batches = [event.rows for _ in range(3) if isinstance(event := connection.next_event(), FetchedRows)]
+    assert [row.seq for rows in batches for row in rows] == list(range(1, 2 * ROWS + 2))
+    assert all(len(rows) <= ROWS for rows in batches)
+    assert batches[0][1] == FetchedRow(2, 7, 7, 1, "")
     assert feed(connection, b" 9)\r\n") == [Fetched(3, 9)]
 
 

@@ -78,6 +78,10 @@ class FakeSettled:
     moved: MovedTo | None = None
 
 
+async def _go_on(listed: int) -> None:
+    await trio.lowlevel.checkpoint()
+
+
 class FakeUpstream:
     """One account. `down` refuses connections and ends those there are, and what is promised hears of it after
     `patience` seconds; `providers` gives messages an EMAILID.
@@ -85,6 +89,7 @@ class FakeUpstream:
     `fetched` counts headers, `measured` bodies, `connections` how often a watcher connected. `modseqs` has it count
     its changes as CONDSTORE does. `uses` are mailboxes by what selects them, where that is not their name. `asked` is
     called after each state of a mailbox that was told, with its name: what happens then happens between two looks.
+    `batch` is waited for before each batch of a listing, told how many messages came before it.
     """
 
     def __init__(self, name: str = "mail", *, providers: bool = False, modseqs: bool = False) -> None:
@@ -108,6 +113,7 @@ class FakeUpstream:
         self.carried_out: list[Intent] = []
         self.used: tuple[int, int] | None = None
         self.asked: Callable[[str], object] = lambda what: None
+        self.batch: Callable[[int], Awaitable[object]] = _go_on
         self._news = trio.Event()
 
     # --- what other people's programs do
@@ -328,6 +334,8 @@ class FakeWatcher:
             if uid >= first
         ]
         for at in range(0, len(rows), 1000):
+            await self._upstream.batch(at)
+            self._upstream.connected()
             self._upstream.listed += len(rows[at : at + 1000])
             await sink(rows[at : at + 1000])
 

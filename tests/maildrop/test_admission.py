@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.maildrop import DeviceRecord, MailboxSnapshot, SourceView, decide
-from bridge.model.devices import Admission, StoredDevice
+from bridge.model.devices import Admission, Announcements, StoredDevice
 from bridge.model.names import EntrySeq, SessionId, Uid
 from bridge.model.places import NO_IDENTITY, MailboxKey, StoredMessage
 from bridge.model.settings import DeviceSettings, Span
@@ -538,3 +538,13 @@ def test_what_comes_back_though_it_was_gone_when_the_record_was_made() -> None:
     assert not fax.record.incomplete
     fax.decide(mailbox([message(1)]))
     assert fax.record.incomplete
+
+
+def test_a_first_contact_without_rules_is_decided_in_columns() -> None:
+    """Not message by message: there may be 100,000."""
+    inbox = mailbox([message(1, 20, date=5), message(4, 10, date=6)])
+    admission = life(deduplicate="account").login(inbox)
+    assert isinstance(admission.announce, Announcements)
+    assert list(admission.announce) == [(4, 6), (1, 5)]
+    assert admission.announce[1:] == [(1, 5)]
+    assert admission.announce[0] == (4, 6)

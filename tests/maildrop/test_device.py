@@ -1,6 +1,7 @@
 """The memory of a device: compact, and what it was told."""
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -175,3 +176,10 @@ def test_the_first_session_after_a_reset_is_taken_for_the_first() -> None:
     assert reset.first_session(first)
     reset.take_admission(Admission(FAX, second, 0, 1, (Announcement(EntrySeq(2), 0),)))
     assert not reset.first_session(second)
+
+
+@pytest.mark.parametrize("numbers", [range(1, 2000), range(7, 9), range(900, 1300), [*range(3, 600, 2)], [5, 3000]])
+def test_numbers_taken_in_together(numbers: Sequence[int]) -> None:
+    bitmap = Bitmap([1, 700])
+    bitmap.update(array("q", numbers))
+    assert [number for number in range(4000) if number in bitmap] == sorted({1, 700, *numbers})

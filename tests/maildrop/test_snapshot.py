@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.identity import content_digest, provider_digest
-from bridge.maildrop import MailboxSnapshot, from_messages
-from bridge.maildrop.snapshot import COUNTED, LATEST, SUBJECT_UNKNOWN, WITH_SUBJECT
+from bridge.maildrop import MailboxSnapshot, from_messages, in_one
+from bridge.maildrop.snapshot import COUNTED, SUBJECT_UNKNOWN, WITH_SUBJECT
+from bridge.model.devices import LATEST
 from bridge.model.names import Uid
 from bridge.model.places import NO_IDENTITY, MeasuredMessage, StoredMessage
 from tests.maildrop.support import FIRST, INBOX, identity, mailbox, message
@@ -161,3 +162,11 @@ def test_a_message_costs_about_sixty_octets() -> None:
         )
     ]
     assert sum(octets) <= 62 * 1000
+
+
+@given(rows(), st.data())
+def test_parts_in_one(found: list[StoredMessage], data: st.DataObject) -> None:
+    """As built at once, in whatever order the parts came."""
+    numbers = [data.draw(st.integers(0, 2)) for _ in found]
+    parts = [[row for row, number in zip(found, numbers, strict=True) if number == part] for part in range(3)]
+    assert columns(in_one(list(map(mailbox, parts)))) == columns(mailbox(found))

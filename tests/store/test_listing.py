@@ -11,6 +11,7 @@ from bridge.model.failures import StoreUnavailable
 from bridge.model.names import Uid, Uidl
 from bridge.model.places import ListedMessage, ListingChange
 from bridge.store import Store, open_store
+from bridge.store.bulk import TOGETHER
 from bridge.store.listing import apply_listing
 from bridge.store.opening import open_database
 from tests.store.support import (
@@ -235,3 +236,22 @@ def test_the_cost_of_a_change_does_not_grow_with_the_mailbox(tmp_path: Path) -> 
     for messages in (200, 4000):
         (tmp_path / str(messages)).mkdir()
     assert steps_of_a_change(tmp_path, 4000) < 2 * steps_of_a_change(tmp_path, 200)
+
+
+async def test_many_at_once_are_numbered_and_named_as_one_by_one(store: Store) -> None:
+    """More than go into one statement, some of them known, one of a name that was issued before."""
+    many = 2 * TOGETHER + 7
+    [old] = await fill(store, 5)
+    await vanish(store, 5)
+    await fill(store, 9, 10)
+    rows = await store.apply_listing(ListingChange(INBOX, ONE, listed(*range(1, many + 1), size=300)), namer())
+    assert uids(rows) == list(range(1, many + 1))
+    fresh = [row for row in rows if row.uid not in (9, 10)]
+    assert [row.seq for row in fresh] == list(range(4, many + 2))
+    named = [namer()(row.uid, 0) for row in rows]
+    named[4] = namer()(Uid(5), 1)
+    assert [row.uidl for row in rows] == named
+    assert old.uidl not in named
+    assert await store.load_messages(INBOX) == sorted(rows)
+    totals = (await store.overview())["totals"]
+    assert (totals["entries"], totals["issued_ids"]) == (many, many + 1)
