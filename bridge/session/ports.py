@@ -17,7 +17,7 @@ class Content(Protocol):
     """One message's octets as the upstream has them, in order."""
 
     async def receive(self) -> bytes:
-        """Give the next octets, at most 64 KiB, `b""` at the end. Raises an `UpstreamError`."""
+        """Give the next octets, at most 256 KiB, `b""` at the end. Raises an `UpstreamError`."""
         ...
 
 

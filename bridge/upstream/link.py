@@ -14,7 +14,7 @@ from bridge.upstream.patience import Patience
 from bridge.upstream.selected import Selected
 from bridge.upstream.urgency import Urgency
 
-CHUNK_OCTETS = 64 * 1024
+CHUNK_OCTETS = 256 * 1024
 """Received at once at most, so no chunk of a body is larger."""
 
 LOGOUT_SECONDS = 2.0

@@ -65,7 +65,7 @@ class ContentReader:
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def receive(self) -> bytes:
-        """Give the next octets, at most 64 KiB, or `b""` at the end and ever after.
+        """Give the next octets, at most 256 KiB, or `b""` at the end and ever after.
 
         After the server dropped the connection it goes on over another, once it saw that the message is the same.
         Raises `MessageGone`, `MailboxChanged` (another UIDVALIDITY), `MessageChanged` (going on would mix two

@@ -18,6 +18,7 @@ from bridge.model.update import Action, Intent
 from bridge.net import Stream
 from bridge.sandbox import SandboxServer
 from bridge.upstream import Account, Watcher
+from bridge.upstream.link import CHUNK_OCTETS
 from bridge.upstream.signin import Connect, connect_upstream
 from tests.support.imap_reference import Imap, ReferenceUpstream, append, expunge, fetch_all, flags
 
@@ -188,7 +189,7 @@ async def read(account: Account, location: Location, size: int = 1000) -> bytes:
     chunks = []
     async with account.read(location, size) as content:
         while chunk := await content.receive():
-            assert len(chunk) <= 65_536
+            assert len(chunk) <= CHUNK_OCTETS
             chunks.append(chunk)
         assert await content.receive() == b""
     return b"".join(chunks)
