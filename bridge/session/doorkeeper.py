@@ -1,4 +1,4 @@
-"""Device logins against the configuration's secrets: slow hashes once, then a short keyed cache."""
+"""Device logins against the configuration's secrets: slow hashes before a no, and once before a yes."""
 
 import hmac
 import secrets
@@ -81,16 +81,16 @@ class ConfiguredDoorkeeper:
         known, until = self._verified.get(login, (b"", 0.0))
         if stored is not None and trio.current_time() < until and hmac.compare_digest(known, digest):
             return True
-        # One slow hash on every path: time must not tell which logins exist or how a password is stored.
+        if isinstance(stored, Secret) and hmac.compare_digest(digest, self._digest(login, stored)):
+            return True  # who knows it may know how quickly it is checked
+        # One slow hash before every no: time must not tell which logins exist or how a password is stored.
         hashed = stored if isinstance(stored, PasswordHash) else _nobody(stored) if stored else self._stand_in(login)
         with self._counted(group):
             async with self._turns.take(self._rank(login, group)):
                 right = await self._verify(hashed, given)
-        if isinstance(stored, Secret):
-            right = hmac.compare_digest(digest, self._digest(login, stored))
-        if right and stored is not None:
+        if right and isinstance(stored, PasswordHash):
             self._verified[login] = (digest, trio.current_time() + CACHE_SECONDS)
-        return right and stored is not None
+        return right and isinstance(stored, PasswordHash)
 
     def _rank(self, login: str, group: str) -> Rank:
         if (login, group) in self._familiar:

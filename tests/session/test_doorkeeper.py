@@ -51,6 +51,16 @@ async def test_an_unknown_login_takes_as_long_as_a_wrong_password(autojump_clock
     assert await seconds(keeper, "nobody", WRONG, "192.0.2.1") == pytest.approx(known)
 
 
+async def test_a_plain_password_is_checked_at_once_when_right_and_slowly_when_wrong(autojump_clock: MockClock) -> None:
+    hashing = Hashing()
+    keeper = ConfiguredDoorkeeper([device("fax")], hashing)
+    assert await seconds(keeper, "fax", RIGHT) == 0
+    assert hashing.checked == []
+    unknown = await seconds(keeper, "nobody", RIGHT, "192.0.2.2")
+    assert await seconds(keeper, "fax", WRONG, "192.0.2.3") == pytest.approx(unknown)
+    assert unknown > HASH_SECONDS
+
+
 async def test_from_elsewhere_the_right_password_is_like_a_wrong_one(autojump_clock: MockClock) -> None:
     keeper = ConfiguredDoorkeeper([hashed("fax", networks=("192.0.2.0/24",))], Hashing())
     assert await keeper.admit("fax", RIGHT, Peer("192.0.2.1", 4000)) is not None
