@@ -58,7 +58,11 @@ class Listener:
             except OSError:
                 return  # gone before it was looked at
             keep_alive(stream.transport)
-            await run_guarded("session", handler, stream, self)
+            try:
+                await run_guarded("session", handler, stream, self)
+            finally:
+                stream.abort()
+                stream.forget()
 
     def close(self) -> None:
         """Stop listening: new connections are refused. Those taken live on."""
