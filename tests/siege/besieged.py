@@ -1,6 +1,8 @@
 """A real `popbridge serve` under attack, with an upstream in this process, and an honest device beside it."""
 
+import base64
 import contextlib
+import hashlib
 import os
 import queue
 import socket
@@ -22,6 +24,14 @@ from tests.support.device import Device
 
 PASSWORD = "owner's secret"
 """Of every device."""
+
+HASHED = f"scrypt${2**13}$8$1${{salt}}${{digest}}".format(
+    salt=base64.b64encode(b"of the siege").decode(),
+    digest=base64.b64encode(
+        hashlib.scrypt(PASSWORD.encode(), salt=b"of the siege", n=2**13, r=8, p=1, dklen=32, maxmem=2**25)
+    ).decode(),
+)
+"""Its hash, half as dear as usual: hundreds are checked."""
 
 QUICK = 2.0
 """Seconds that an honest session may take beside an attack, on a machine that does other things as well."""
@@ -54,12 +64,15 @@ class UpstreamThread:
 
 @dataclass
 class Besieged:
-    """What the attackers see: the doors; and what only we see: the process."""
+    """What the attackers see: the doors; and what only we see: the process. `honest` has how long the honest sessions
+    took, and `memory` is what was resident before any attack, in octets.
+    """
 
     bridge: BridgeProcess
     upstream: SandboxServer
     ca: Path
     honest: list[float] = field(default_factory=list)
+    memory: int = 0
 
     def door(self, tls: str = "none") -> Door:
         """Give a listener by its kind of TLS."""
@@ -165,6 +178,11 @@ class Attacker:
                 found += data
         return found
 
+    def throw(self, octets: bytes) -> bytes:
+        """Send octets and give all that comes back until the other side closes."""
+        self.send(octets)
+        return self.rest()
+
     def log_in(self, login: bytes = b"owner", password: bytes = PASSWORD.encode()) -> bytes:
         """Take the greeting, log in, and give the answer to PASS."""
         assert self.line().startswith(b"+OK")
@@ -203,7 +221,7 @@ def besieged(
     upstream = SandboxServer()
     letters(upstream, large=large)
     both: Mapping[str, Table] = devices or {
-        name: {"password": PASSWORD, "sources": ["family"]} for name in ("owner", "thief")
+        name: {"password_hash": HASHED, "sources": ["family"]} for name in ("owner", "thief")
     }
     with UpstreamThread(upstream) as port:
         account: dict[str, Value] = {"host": "127.0.0.1", "port": port, "tls": "none", "user": "anna"}
@@ -213,6 +231,7 @@ def besieged(
             place = Besieged(bridge, upstream, certificate.ca)
             for each in both:
                 _listed(place, each)
+            place.memory = bridge.resident()
             yield place
 
 
