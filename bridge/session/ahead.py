@@ -20,6 +20,9 @@ GROWTH = 4
 SMALLEST_BATCH = 64 * 1024
 """Octets of a batch, at least: eight messages of an ordinary size."""
 
+BATCHES = 8
+"""Batches that a window is asked for in: the room of one is all that may be idle while the others are under way."""
+
 MESSAGES = 400
 """Messages of a batch, at most: their UIDs are to fit a command line, whichever they are."""
 
@@ -102,7 +105,7 @@ class ReadAhead:
 
     `deleted` are the numbers that are not fetched any more; it may grow. `limit` bounds, in octets, what is here or
     asked for. What the device does not ask for is thrown away and counted. Of a session that goes in no order
-    nothing is fetched ahead, and never what is `spooled`.
+    nothing is fetched ahead, but what it asks for is fetched here if it is small; nothing is that is `spooled`.
     """
 
     def __init__(
@@ -149,7 +152,10 @@ class ReadAhead:
         """Give a message that is here, in pieces, and see to what comes next. Waits for nothing."""
         self._follow(num)
         text = self._taken(num)
-        self._plan()
+        if text is None and not self._step:
+            self._ask_for(num)
+        else:
+            self._plan()
         return self._taken(num) if text is None else text
 
     async def wait(self, num: MsgNum) -> list[bytes] | None:
@@ -225,9 +231,17 @@ class ReadAhead:
 
     # --- asking
 
+    def _ask_for(self, num: int) -> None:
+        """Ask for a small message in no order: that is cheaper than to read it in ranges, and may be shared."""
+        size = self._maildrop.sizes[num - 1]
+        if size > min(WHOLE_OCTETS, self._limit) or num in self._alone or num in self._charged:
+            return
+        if not (self._spooled is not None and self._spooled(MsgNum(num))) and self._allowance.take(size):
+            self._ask({num: size}, size)
+
     def _plan(self) -> None:
         """Ask for what comes next once there is room for a batch."""
-        batch = min(max(self._window // 4, SMALLEST_BATCH), self._window)
+        batch = min(max(self._window // BATCHES, SMALLEST_BATCH), self._window)
         if self._held + batch > self._window:
             return
         if self._next and (self._last - self._next) * self._step > 0:

@@ -12,7 +12,7 @@ from bridge.model.failures import UpstreamError, UpstreamRefused, UpstreamUnavai
 from bridge.model.names import EntrySeq, MsgNum, Uid, Uidl, UidValidity
 from bridge.model.places import MailboxKey, StoredMessage
 from bridge.session import Allowance
-from bridge.session.ahead import FIRST_WINDOW, MESSAGES, ReadAhead, Sink
+from bridge.session.ahead import FIRST_WINDOW, MESSAGES, WHOLE_OCTETS, ReadAhead, Sink
 from bridge.telemetry import counters
 from tests.session.support import INBOX
 
@@ -90,10 +90,10 @@ class Session:
         for num in nums:
             found = self.ahead.take(MsgNum(num))
             self.most = max(self.most, self.allowance.taken)
-            if found is None:
-                self.alone.append(num)
-            else:
+            if found is not None:
                 assert b"".join(found) == text(num)
+            elif not self.ahead.coming(MsgNum(num)):
+                self.alone.append(num)
         return self
 
     @property
@@ -101,11 +101,11 @@ class Session:
         return [uid for batch in self.upstream.asked for uid in batch]
 
 
-def test_in_order_all_but_the_first_come_in_few_batches() -> None:
+def test_in_order_all_come_in_few_batches() -> None:
     session = Session().retr(*range(1, 2001))
-    assert session.alone == [1]
-    assert sorted(session.asked) == list(range(2, 2001))
-    assert len(session.upstream.asked) < 40
+    assert session.alone == []
+    assert sorted(session.asked) == list(range(1, 2001))
+    assert len(session.upstream.asked) < 60
     assert session.most <= LIMIT
     assert session.allowance.taken == 0
 
@@ -119,9 +119,9 @@ def test_what_is_new_to_a_device_is_expected_from_the_first_on() -> None:
 
 def test_newest_first() -> None:
     session = Session(familiar=2000).retr(*range(2000, 0, -1))
-    assert session.alone == [2000]
-    assert sorted(session.asked) == list(range(1, 2000))
-    assert len(session.upstream.asked) < 40
+    assert session.alone == []
+    assert sorted(session.asked) == list(range(1, 2001))
+    assert len(session.upstream.asked) < 60
 
 
 def test_deleting_each_message_behind_it_changes_nothing() -> None:
@@ -129,25 +129,32 @@ def test_deleting_each_message_behind_it_changes_nothing() -> None:
     for num in range(1, 101):
         session.retr(num)
         session.deleted.add(MsgNum(num))
-    assert session.alone == [1]
+    assert session.alone == []
+    assert len(session.upstream.asked) < 40
 
 
 def test_deleted_messages_are_passed_over() -> None:
     session = Session(deleted={MsgNum(2), MsgNum(4)}).retr(1, 3, 5, 6)
-    assert session.alone == [1]
+    assert session.alone == []
     assert not {2, 4} & set(session.asked)
 
 
-def test_without_an_order_nothing_is_fetched_ahead() -> None:
-    session = Session().retr(5, 900, 3, 1500, 77, 20)
-    assert session.asked == []
-    assert session.alone == [5, 900, 3, 1500, 77, 20]
+def test_without_an_order_nothing_is_fetched_but_what_is_asked_for() -> None:
+    session = Session().retr(5, 900, 3, 1500, 77, 20, 20)
+    assert session.upstream.asked == [[5], [900], [3], [1500], [77], [20], [20]]
+    assert session.alone == []
+    assert session.allowance.taken == 0
+
+
+def test_what_is_not_small_is_read_bit_by_bit_where_there_is_no_order() -> None:
+    session = Session(sizes=[WHOLE_OCTETS + 1] * 100).retr(5, 90, 3)
+    assert (session.asked, session.alone) == ([], [5, 90, 3])
 
 
 def test_what_is_passed_over_is_thrown_away_and_counted() -> None:
     wasted = counters()["read_ahead_wasted"]
     session = Session().retr(1, 2, 3, 7, 8)
-    assert session.alone == [1]
+    assert session.alone == []
     assert counters()["read_ahead_wasted"] - wasted == sum(len(text(n)) for n in (4, 5, 6))
     session.ahead.close()
     unread = [n for n in session.asked if n > 8]
@@ -159,20 +166,20 @@ def test_leaving_the_order_ends_it() -> None:
     session = Session().retr(1, 2, 3)
     before = len(session.asked)
     session.retr(1000, 50)
-    assert len(session.asked) == before
-    assert session.alone == [1, 1000, 50]
+    assert session.asked[before:] == [1000, 50]
+    assert session.alone == []
     assert session.allowance.taken == 0
 
 
 def test_it_begins_with_little() -> None:
-    assert 0 < len(Session().retr(1, 2).asked) * SIZE <= FIRST_WINDOW
+    assert 0 < Session().retr(1, 2).most <= FIRST_WINDOW
 
 
 @pytest.mark.parametrize("limit", [100, 50_000, 1_000_000])
 def test_a_session_keeps_to_its_room(limit: int) -> None:
     session = Session(limit=limit).retr(*range(1, 500))
     assert session.most <= limit
-    assert (session.alone == [1]) == (limit > 3 * SIZE)
+    assert (session.alone == []) == (limit > 3 * SIZE)
 
 
 def test_all_sessions_keep_to_the_room_of_all() -> None:
@@ -191,7 +198,7 @@ def test_large_messages_are_fetched_alone_and_those_behind_them_together() -> No
     sizes = [SIZE] * 40
     sizes[9] = 10_000_000
     session = Session(sizes=sizes).retr(*range(1, 41))
-    assert session.alone == [1, 10]
+    assert session.alone == [10]
     assert 10 not in session.asked
 
 
@@ -213,7 +220,7 @@ async def test_what_is_on_its_way_is_waited_for(autojump_clock: trio.testing.Moc
         nursery.start_soon(wait)
         await trio.testing.wait_all_tasks_blocked()
         assert found == []
-        session.upstream.give(session.upstream.asked[0])
+        session.upstream.give(session.upstream.asked[1])
     assert found == [[text(2)]]
 
 
@@ -221,29 +228,29 @@ async def test_what_the_server_will_not_give_comes_alone() -> None:
     session = Session(upstream=Upstream(quick=False)).retr(1, 2)
     assert session.ahead.coming(MsgNum(2))
     session.upstream.lose([2], UpstreamRefused("mail", "no"))
-    session.upstream.give(set(session.upstream.asked[0]) - {2})
+    session.upstream.give(set(session.upstream.asked[1]) - {2})
     assert await session.ahead.wait(MsgNum(2)) is None
-    session.retr(3, 4)
-    assert session.alone == [1, 2]
+    session.retr(2, 3, 4)
+    assert session.alone == [2]
     assert session.asked.count(2) == 1
 
 
 async def test_what_was_lost_with_its_connection_is_asked_for_again() -> None:
     session = Session(upstream=Upstream(quick=False)).retr(1, 2)
-    first, *others = session.upstream.asked
+    _, first, *others = session.upstream.asked
     lost = [*first[3:], *(uid for batch in others for uid in batch)]
     session.upstream.give(first[:3])
     session.upstream.lose(lost, Dropped("mail", "the server closed the connection"))
     session.upstream.quick = True
     assert await session.ahead.wait(MsgNum(2)) == [text(2)]
     session.retr(*range(3, 30))
-    assert session.alone == [1, 2]  # 2 was on its way when it was asked for
+    assert session.alone == []
     assert all(session.asked.count(n) == 2 for n in lost if n < 30)
 
 
 async def test_a_silent_server_is_told_as_that() -> None:
     session = Session(upstream=Upstream(quick=False)).retr(1, 2)
-    session.upstream.lose(session.asked, UpstreamUnavailable("mail", "took longer than 20 s"))
+    session.upstream.lose(session.asked[1:], UpstreamUnavailable("mail", "took longer than 20 s"))
     with pytest.raises(UpstreamUnavailable, match="took longer"):
         await session.ahead.wait(MsgNum(2))
 
@@ -251,8 +258,8 @@ async def test_a_silent_server_is_told_as_that() -> None:
 def test_what_comes_when_nobody_wants_it_any_more_is_counted() -> None:
     wasted = counters()["read_ahead_wasted"]
     session = Session(upstream=Upstream(quick=False)).retr(1, 2, 1000)
-    session.upstream.give(session.upstream.asked[0])
-    assert counters()["read_ahead_wasted"] - wasted == sum(len(text(n)) for n in session.upstream.asked[0])
+    session.upstream.give(session.upstream.asked[1])
+    assert counters()["read_ahead_wasted"] - wasted == sum(len(text(n)) for n in session.upstream.asked[1])
 
 
 def test_what_is_spooled_is_left_where_it_is() -> None:
@@ -261,8 +268,8 @@ def test_what_is_spooled_is_left_where_it_is() -> None:
     drop = maildrop([SIZE] * 2000, 2000)
     ahead = ReadAhead(drop, (), upstream, LIMIT, Allowance(LIMIT), lambda num: num in spooled)
     alone = [num for num in range(1, 2001) if ahead.take(MsgNum(num)) is None]
-    assert alone == [1, *spooled]
-    assert sorted(uid for batch in upstream.asked for uid in batch) == [2, 3, 4, *range(1500, 2001)]
+    assert alone == [*spooled]
+    assert sorted(uid for batch in upstream.asked for uid in batch) == [1, 2, 3, 4, *range(1500, 2001)]
 
 
 def test_several_mailboxes_are_asked_each_for_its_own() -> None:
@@ -290,7 +297,7 @@ def test_several_mailboxes_are_asked_each_for_its_own() -> None:
         Allowance(LIMIT),
     )
     found = [ahead.take(MsgNum(num)) for num in range(1, 41)]
-    assert found == [None, *([text(num)] for num in range(2, 41))]
+    assert found == [[text(num)] for num in range(1, 41)]
     assert all(uid % 2 for batch in one.asked for uid in batch)
     assert not any(uid % 2 for batch in two.asked for uid in batch)
 
