@@ -7,6 +7,8 @@ from typing import Any
 
 import trio
 
+from bridge.maildrop.columns import OCTETS, UidlColumn
+
 ROWS = 1600
 """Messages in one slice: about 64 KiB of unique-ids, sent before the next is looked at."""
 
@@ -30,7 +32,8 @@ class _Kept:
 
 class Listings:
     """Keeps the lines of columns, by the column itself: columns never change, and devices that see the same share
-    them. `octets` is how many are kept now.
+    them. A column that is mostly like one before takes over what is alike, in whole slices, and its place. `octets` is
+    how many are kept now.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -39,7 +42,7 @@ class Listings:
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
 
     def slices(self, column: Sequence[object], make: Make) -> Iterator[bytes]:
-        """Give the lines of a whole column, slice by slice; `make` is asked only when they are not kept."""
+        """Give the lines of a whole column, slice by slice; `make` is asked only for what is not kept."""
         now = trio.current_time()
         self._drop(now)
         kept = self._kept.get(id(column))
@@ -48,11 +51,35 @@ class Listings:
             self._kept.move_to_end(id(column))
             yield from kept.slices
             return
+        former = self._former(column)
         made: list[bytes] = []
-        for first in range(0, len(column), ROWS):
-            made.append(make(first + 1, column[first : first + ROWS]))
+        again = 0
+        for at, first in enumerate(range(0, len(column), ROWS)):
+            if former is not None and at < len(former.slices) and _alike(column, former.column, first):
+                made.append(former.slices[at])
+                again += 1
+            else:
+                made.append(make(first + 1, column[first : first + ROWS]))
             yield made[-1]
+        if former is not None and 2 * again > len(former.slices):
+            self._forget(former)
         self._keep(_Kept(column, made, sum(map(len, made)), now))
+
+    def _former(self, column: Sequence[object]) -> _Kept | None:
+        """Give a kept column that begins like this one: mostly it is this one, before the last mail came."""
+        return next(
+            (
+                kept
+                for kept in reversed(self._kept.values())
+                if type(kept.column) is type(column) and _alike(column, kept.column, 0)
+            ),
+            None,
+        )
+
+    def _forget(self, kept: _Kept) -> None:
+        if self._kept.get(id(kept.column)) is kept:
+            del self._kept[id(kept.column)]
+            self.octets -= kept.octets
 
     def _keep(self, new: _Kept) -> None:
         if id(new.column) not in self._kept:
@@ -67,3 +94,11 @@ class Listings:
 
     def _drop_oldest(self) -> None:
         self.octets -= self._kept.popitem(last=False)[1].octets
+
+
+def _alike(one: Sequence[object], other: Sequence[object], first: int) -> bool:
+    """Tell whether two columns are the same in the slice that begins at a row."""
+    if isinstance(one, UidlColumn) and isinstance(other, UidlColumn) and one.names == other.names:
+        some = slice(first * OCTETS, (first + ROWS) * OCTETS)
+        return one.raw[some] == other.raw[some]
+    return one[first : first + ROWS] == other[first : first + ROWS]
