@@ -1,8 +1,10 @@
 """Devices' maildrops from the index: fresh where that can be had in time, the last known otherwise."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -14,8 +16,9 @@ from bridge.index.leftovers import Leftovers
 from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import Content, StorePort
 from bridge.index.spooled import Reading
-from bridge.index.standing import Standing, ground, standing
-from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide
+from bridge.index.standing import Ground, Standing, ground, standing
+from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide, takes_long
+from bridge.model.devices import Admission
 from bridge.model.failures import MessageGone, NotListedYet, StoreError, UpstreamUnavailable
 from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
 from bridge.model.places import Location, MailboxKey, MeasuredMessage
@@ -28,9 +31,23 @@ log = get_logger("index")
 COUNTS = "counts"
 """The quirk of a device that remembers only how many messages it had."""
 
+LOOKED_AT_EVERY = 60.0
+"""Seconds that the preview of a device's maildrop is good where only time could change it."""
+
+_DECIDING = trio.CapacityLimiter(1)
+"""Threads that decide: with more of them each would only take longer."""
+
+Deciding = Callable[[], Admission]
+Runner = Callable[[Deciding], Awaitable[Admission]]
+"""Runs what takes long: in a worker thread, or at once under a test's clock, which does not wait for threads."""
+
+
+async def _in_thread(deciding: Deciding) -> Admission:
+    return await trio.to_thread.run_sync(deciding, limiter=_DECIDING)
+
 
 class DeviceMaildrops:
-    """The session's port onto index and store. `now` gives Unix seconds."""
+    """The session's port onto index and store. `now` gives Unix seconds. `runner` is for work that takes long."""
 
     def __init__(
         self,
@@ -40,8 +57,10 @@ class DeviceMaildrops:
         read: Reading,
         refresh_wait: float,
         now: Callable[[], float] = time.time,
+        runner: Runner | None = None,
     ) -> None:
         self._accounts = accounts
+        self._runner = runner or _in_thread
         self._store = store
         self._intents = intents
         self._read = read
@@ -52,6 +71,7 @@ class DeviceMaildrops:
         self._opening: dict[DeviceId, trio.Lock] = {}
         self._views: dict[DeviceId, Maildrop] = {}
         self._standing: dict[DeviceId, Standing] = {}
+        self._previews: dict[DeviceId, tuple[Standing, int]] = {}
         self._counted = Counted(accounts)
         self.leftovers = Leftovers(store, self._counted.publish)
 
@@ -59,11 +79,11 @@ class DeviceMaildrops:
         """Take up the configuration's devices, and what the store has of each."""
         for device, settings in devices.items():
             if self._devices.get(device) != settings or device not in self._records:
-                await self._load(settings)
+                async with self._opened(device):
+                    await self._load(settings)
         for gone in self._devices.keys() - devices.keys():
-            self._records.pop(gone, None)
-            self._views.pop(gone, None)
-            self._standing.pop(gone, None)
+            for kept in (self._records, self._views, self._standing, self._previews):
+                kept.pop(gone, None)
         self._devices = dict(devices)
 
     async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:
@@ -75,11 +95,16 @@ class DeviceMaildrops:
         record = self._records[device.id] = DeviceRecord(stored, counts=counts, former=former)
         self._views.pop(device.id, None)
         self._standing.pop(device.id, None)
+        self._previews.pop(device.id, None)
         return record
+
+    def _opened(self, device: DeviceId) -> trio.Lock:
+        """Give what keeps a device's record from being decided on, or made anew, by two at once."""
+        return self._opening.setdefault(device, trio.Lock())
 
     async def reload(self, device: DeviceId) -> None:
         """Take up anew what the store has of a device, after somebody changed it there."""
-        async with self._opening.setdefault(device, trio.Lock()):
+        async with self._opened(device):
             if (settings := self._devices.get(device)) is not None:
                 await self._load(settings)
 
@@ -100,7 +125,7 @@ class DeviceMaildrops:
         if (standing := self._stands(device)) is not None:
             return standing
         await self._wait_identified(device)
-        async with self._opening.setdefault(device.id, trio.Lock()):
+        async with self._opened(device.id):
             return await self._open(device, session)
 
     def _check_configured(self, device: DeviceSettings) -> None:
@@ -139,11 +164,11 @@ class DeviceMaildrops:
         sources, beneath = self._sources(device), ground(device, self._accounts)
         record = self._records[device.id]
         first_time = not record.shown
-        admission = decide(device, record, sources, session, self._now())
+        admission = await self._decide(device, record, sources, session)
         if record.incomplete:
             # Something that went is back, and only the store knows its place and its name.
             record = await self._load(device, record)
-            admission = decide(device, record, sources, session, self._now())
+            admission = await self._decide(device, record, sources, session)
         if not admission.empty:
             instant("admission.before_commit")
             try:
@@ -163,6 +188,15 @@ class DeviceMaildrops:
         if admission.empty and not record.new_in(session):
             self._standing[device.id] = standing(maildrop, device, record, beneath)
         return maildrop
+
+    async def _decide(
+        self, device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView], session: SessionId
+    ) -> Admission:
+        """Decide; about many messages in a thread of its own, for that may take seconds."""
+        deciding = partial(decide, device, record, sources, session, self._now())
+        if takes_long(device, record, sources):
+            return await self._runner(deciding)
+        return deciding()
 
     def _built(
         self, device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView], session: SessionId
@@ -201,7 +235,8 @@ class DeviceMaildrops:
         """Name the sources that the device is not shown yet, because they were never listed whole."""
         found = []
         for source in device.sources:
-            mailbox = self._accounts[source.account].mailbox_for(source.mailbox)
+            account = self._accounts.get(source.account)
+            mailbox = None if account is None else account.mailbox_for(source.mailbox)
             if mailbox is None or not mailbox.parts or self._unidentified(device, mailbox):
                 found.append(f"{source.account}/{source.mailbox}")
         return found
@@ -240,14 +275,27 @@ class DeviceMaildrops:
         told = [box.progress for box in boxes if box is not None and box.progress]
         return f"not listed yet ({'; '.join(told)})" if told else "not listed yet"
 
-    def preview(self, device: DeviceSettings) -> tuple[Maildrop, int]:
+    async def preview(self, device: DeviceSettings) -> tuple[Maildrop, int]:
         """Give the maildrop as the device was last shown it, less what is gone, and how many messages are new to it.
 
-        Raises `NotListedYet`.
+        While nothing changes it is looked at once a minute, however often it is asked for. Raises `NotListedYet`.
         """
-        record, sources = self._records[device.id], self._sources(device)
-        admission = decide(device, record, sources, SessionId(""), self._now())
-        return self._built(device, record, sources, SessionId("")), len(admission.announce)
+        self._check_configured(device)
+        if (standing := self._stands(device)) is not None:
+            return standing, 0
+        async with self._opened(device.id):
+            self._check_configured(device)
+            beneath, record = ground(device, self._accounts), self._records[device.id]
+            kept = self._previews.get(device.id)
+            if kept is None or not kept[0].holds(device, record, beneath, self._now()):
+                kept = self._previews[device.id] = await self._preview(device, record, beneath)
+            return kept[0].maildrop, kept[1]
+
+    async def _preview(self, device: DeviceSettings, record: DeviceRecord, beneath: Ground) -> tuple[Standing, int]:
+        until, sources = self._now() + LOOKED_AT_EVERY, self._sources(device)
+        admission = await self._decide(device, record, sources, SessionId(""))
+        stands = standing(self._built(device, record, sources, SessionId("")), device, record, beneath)
+        return replace(stands, until=until), len(admission.announce)
 
     def hidden(self, device: DeviceId) -> int:
         """How many messages the device has hidden."""

@@ -1,6 +1,6 @@
 """Snapshots, re-matching, unique-ids, what a device is shown, and the plan for UPDATE. Pure."""
 
-from bridge.maildrop.admission import decide
+from bridge.maildrop.admission import decide, takes_long
 from bridge.maildrop.build import build
 from bridge.maildrop.device import DeviceRecord
 from bridge.maildrop.ground import SourceView
@@ -25,6 +25,7 @@ __all__ = [
     "namer",
     "pair",
     "suspicious",
+    "takes_long",
     "unacknowledged_plan",
     "unique_id",
     "update_plan",

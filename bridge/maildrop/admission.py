@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from bridge.maildrop.copies import heirs, sort_out
 from bridge.maildrop.device import DeviceRecord
-from bridge.maildrop.first_contact import everything
+from bridge.maildrop.first_contact import everything, in_columns
 from bridge.maildrop.ground import Candidate, Ground, SourceView, undecided
 from bridge.model.devices import Admission, Announcement, HideRule, Succession
 from bridge.model.names import EntrySeq, SessionId
 from bridge.model.settings import DeviceSettings, Span
+
+MANY = 5000
+"""Messages that are looked at between two turns of others, in some 50 ms; more are better left to another thread."""
 
 
 def decide(
@@ -24,6 +27,16 @@ def decide(
     if (whole := everything(device, record, ground, session, now)) is not None:
         return whole
     return _Decision(device, record, ground, now).admission(session)
+
+
+def takes_long(device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView]) -> bool:
+    """True when `decide` would look at thousands of messages, of which each takes it some 10 µs."""
+    ground = Ground(sources, record.shown)
+    examined = record.examined
+    before = [examined.parts.get((part.key, part.uidvalidity)) for part in ground.parts]
+    seen = sum(len(old[0]) for old, part in zip(before, ground.parts, strict=True) if old and part.continues(old[0]))
+    new = sum(map(len, ground.parts)) - seen + len(examined.waiting)
+    return new > MANY and not in_columns(device, record, ground)
 
 
 class _Decision:

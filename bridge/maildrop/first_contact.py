@@ -16,10 +16,10 @@ from bridge.model.settings import DeviceSettings
 def everything(
     device: DeviceSettings, record: DeviceRecord, ground: Ground, session: SessionId, now: float
 ) -> Admission | None:
-    """Give the admission of all that the sources have, as `decide` would; None where a rule, a copy, or what was
-    decided before may have a say.
+    """Give the admission of all that the sources have, as `decide` would; None where it must be looked at message by
+    message.
     """
-    if len(record.decided) or not all(ground.unseen) or not _unruled(device) or not without_copies(device, ground):
+    if not in_columns(device, record, ground):
         return None
     seqs, dates = array("q"), array("I")
     for part in ground.parts:
@@ -36,8 +36,10 @@ def everything(
     return Admission(device.id, session, now, record.next_position, announce=Announcements(seqs, dates), shown=shown)
 
 
-def _unruled(device: DeviceSettings) -> bool:
-    return device.start.kind == "all" and device.window.kind == "all" and not device.search
+def in_columns(device: DeviceSettings, record: DeviceRecord, ground: Ground) -> bool:
+    """True when no rule, no copy and nothing that was decided before can have a say."""
+    unruled = device.start.kind == "all" and device.window.kind == "all" and not device.search
+    return unruled and not len(record.decided) and all(ground.unseen) and without_copies(device, ground)
 
 
 def _by_uid(part: MailboxSnapshot) -> "tuple[array[int], array[int]]":

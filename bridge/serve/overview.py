@@ -38,10 +38,12 @@ class Overview:
                 **account_waiting(one, settings, by_account.get(one.id, {}), self._accounts.indexed[one.id].quota),
             }
             for one in settings.accounts.values()
+            # While a reload is under way, one that it takes away is gone already, and one that it brings is none yet.
+            if one.id in self._accounts.indexed
         ]
         devices = [
             {
-                **self._device(one, settings, by_device.get(one.id, {})),
+                **await self._device(one, settings, by_device.get(one.id, {})),
                 **device_waiting(one, settings, by_device.get(one.id, {}), stored["accounts"]),
             }
             for one in settings.devices.values()
@@ -73,10 +75,10 @@ class Overview:
             "mailboxes": _mailboxes(index),
         }
 
-    def _device(self, device: DeviceSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
+    async def _device(self, device: DeviceSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
         maildrop, new = None, 0
         with suppress(NotListedYet):
-            maildrop, new = self._maildrops.preview(device)
+            maildrop, new = await self._maildrops.preview(device)
         return {
             "name": device.name,
             "login": device.login,

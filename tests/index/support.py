@@ -11,6 +11,7 @@ from bridge.index import DeviceMaildrops, IndexedAccount, IntentRunner
 from bridge.index.ports import Content
 from bridge.index.spooled import Reading
 from bridge.maildrop import Maildrop, update_plan
+from bridge.model.devices import Admission
 from bridge.model.names import AccountId, DeviceId, MsgNum, SessionId
 from bridge.model.places import Location
 from bridge.model.secret import Secret
@@ -33,6 +34,12 @@ def device(name: str, *sources: str, on_delete: OnDelete = "hide") -> DeviceSett
     """Give a device's settings; `sources` are `ACCOUNT/MAILBOX`. Others are set with `dataclasses.replace`."""
     places = tuple(Source(AccountId(source.partition("/")[0]), source.partition("/")[2]) for source in sources)
     return DeviceSettings(DeviceId(name), name, name, Secret("secret"), places, on_delete=on_delete)
+
+
+async def at_once(deciding: Callable[[], Admission]) -> Admission:
+    """Decide in this task."""
+    await trio.lowlevel.checkpoint()
+    return deciding()
 
 
 @dataclass
@@ -117,7 +124,7 @@ class House:
             self.accounts[index.settings.id] = index
         self.intents = IntentRunner(self.accounts, self.store, self.now, self._count_votes)
         self.maildrops = DeviceMaildrops(
-            self.accounts, self.store, self.intents, Reading(self._read, self.store.spool), 5, self.now
+            self.accounts, self.store, self.intents, Reading(self._read, self.store.spool), 5, self.now, at_once
         )
         await self.maildrops.load(self.devices)
         for index in self.accounts.values():

@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from bridge.model.failures import NotListedYet
-from bridge.model.names import AccountId, DeviceId
+from bridge.model.names import AccountId
 from bridge.telemetry import counters
 from tests.index.support import device, living
 from tests.index.upstream import FakeUpstream, Letter
@@ -351,7 +351,7 @@ async def test_a_copy_takes_over_from_its_original_when_status_saw_it_go(
         assert (await house.log_in("fax")).uidls == before
         mail.expunge(3)
         await house.settle()
-        house.maildrops.preview(fax)
+        await house.maildrops.preview(fax)
         after = await house.log_in("fax")
         assert after.uidls == before
         assert after.places[2].key.mailbox == "Sorted"
@@ -386,11 +386,12 @@ async def test_moves_in_the_middle_of_a_look_are_not_noticed(
                 source, target = moves.pop()
                 mail.move(min(mail.box(source).letters), source, target)
 
-        background = house.accounts[AccountId("mail")].background
-        published = background.wake
+        index = house.accounts[AccountId("mail")]
+        background, published = index.background, index.background.wake
 
         def look() -> None:
-            shown.append(sorted(house.maildrops.preview(house.devices[DeviceId("fax")])[0].uidls))
+            parts = [part for mailbox in index.mailboxes.values() for part in mailbox.parts]
+            shown.append(sorted(uidl for part in parts for uidl in part.uidls))
             published()
 
         mail.asked = move

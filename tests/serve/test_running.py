@@ -1,6 +1,7 @@
 """An owner's commands on a bridge that runs, with a device on the other side."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import trio
 
 from bridge.control import ControlFailed
 from bridge.model.failures import WrongRequest
+from bridge.model.names import DeviceId
+from bridge.model.settings import DeviceSettings
 from bridge.store.opening import DATABASE
 from tests.serve.house import House, house, inbox
 from tests.support.device import Device, Refused
@@ -118,3 +121,29 @@ async def test_a_name_that_there_is_not_is_told_with_one_that_there_is(tmp_path:
     async with house(tmp_path) as at:
         with pytest.raises(WrongRequest, match=r"there is no device \"faxx\" \(did you mean 'fax'\?\)"):
             await at.ask("device_show", device="faxx")
+
+
+async def test_an_owner_who_looks_in_the_middle_of_a_reload_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house(tmp_path) as at:
+        maildrops, accounts = at.bridge._maildrops, at.bridge._accounts
+        reached, go_on, load = trio.Event(), trio.Event(), maildrops.load
+
+        async def slowly(devices: Mapping[DeviceId, DeviceSettings]) -> None:
+            reached.set()
+            await go_on.wait()
+            await load(devices)
+
+        monkeypatch.setattr(maildrops, "load", slowly)
+        at.settings = replace(at.settings, accounts={}, devices={})
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(at.bridge.reload)
+            with trio.fail_after(10):
+                await reached.wait()
+            assert not accounts.indexed
+            found = await at.ask("status")
+            assert found["accounts"] == []
+            assert {one["name"]: one["messages"] for one in found["devices"]} == {"fax": None, "den": None}
+            go_on.set()
+        assert (await at.ask("status"))["devices"] == []
