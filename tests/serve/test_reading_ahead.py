@@ -99,13 +99,13 @@ async def test_a_connection_lost_under_a_batch_is_not_noticed_by_the_device(tmp_
 
 
 async def test_a_server_that_refuses_batches_is_asked_for_each(tmp_path: Path) -> None:
-    upstream = inbox(20)
+    upstream = inbox(30)
     async with house(tmp_path, upstream) as at:
         await measured(at)
         refusal = Answer("NO", "not so many")
         upstream.script = Script([Rule("command", refusal, "UID FETCH", "BODY.PEEK[])", times=None)])
-        found = await at.session("fax", lambda device: [device.retr(number) for number in range(1, 21)])
-    assert found == [LETTER.format(n).encode() for n in range(1, 21)]
+        found = await at.session("fax", lambda device: [device.retr(number) for number in range(1, 31)])
+    assert found == [LETTER.format(n).encode() for n in range(1, 31)]
 
 
 async def test_two_devices_side_by_side_cost_little_more_than_one(tmp_path: Path) -> None:
