@@ -18,7 +18,7 @@ from bridge.index.ports import Content, StorePort
 from bridge.index.spooled import Reading
 from bridge.index.standing import Ground, Standing, ground, standing
 from bridge.maildrop import DeviceRecord, Maildrop, SourceEdit, SourceView, build, decide, takes_long
-from bridge.model.devices import Admission
+from bridge.model.devices import Admission, Kin
 from bridge.model.failures import MessageGone, NotListedYet, StoreError, UpstreamUnavailable
 from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
 from bridge.model.places import Location, MailboxKey, MeasuredMessage
@@ -169,6 +169,8 @@ class DeviceMaildrops:
             # Something that went is back, and only the store knows its place and its name.
             record = await self._load(device, record)
             admission = await self._decide(device, record, sources, session)
+        if record.next_position and (kin := await self._store.load_kin(device.id, admission.new)):
+            admission = await self._decide(device, record, sources, session, kin)
         if not admission.empty:
             instant("admission.before_commit")
             try:
@@ -190,10 +192,15 @@ class DeviceMaildrops:
         return maildrop
 
     async def _decide(
-        self, device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView], session: SessionId
+        self,
+        device: DeviceSettings,
+        record: DeviceRecord,
+        sources: Sequence[SourceView],
+        session: SessionId,
+        kin: Sequence[Kin] = (),
     ) -> Admission:
         """Decide; about many messages in a thread of its own, for that may take seconds."""
-        deciding = partial(decide, device, record, sources, session, self._now())
+        deciding = partial(decide, device, record, sources, session, self._now(), kin)
         if takes_long(device, record, sources):
             return await self._runner(deciding)
         return deciding()

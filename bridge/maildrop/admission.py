@@ -6,7 +6,8 @@ from bridge.maildrop.copies import heirs, sort_out
 from bridge.maildrop.device import DeviceRecord
 from bridge.maildrop.first_contact import everything, in_columns
 from bridge.maildrop.ground import Candidate, Ground, SourceView, undecided
-from bridge.model.devices import Admission, Announcement, HideRule, Succession
+from bridge.maildrop.latecomers import Latecomers, latecomers
+from bridge.model.devices import Admission, Announcement, HideRule, Kin, Succession
 from bridge.model.names import EntrySeq, SessionId
 from bridge.model.settings import DeviceSettings, Span
 
@@ -15,18 +16,24 @@ MANY = 5000
 
 
 def decide(
-    device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView], session: SessionId, now: float
+    device: DeviceSettings,
+    record: DeviceRecord,
+    sources: Sequence[SourceView],
+    session: SessionId,
+    now: float,
+    kin: Sequence[Kin] = (),
 ) -> Admission:
     """Give what this login is to make durable before anything of it is shown; `now` is in Unix seconds.
 
     Nothing of it counts until it is given to `DeviceRecord.take_admission`: decided again, it comes out the same. It
     costs what is new, not what is there, unless messages went or were moved. Sources are in the device's order; a
     mailbox that the device was never shown may be missing. Sets `record.incomplete` when the record must be made anew.
+    `kin` are copies of what is gone, of which the record knows nothing.
     """
     ground = Ground(sources, record.shown)
     if (whole := everything(device, record, ground, session, now)) is not None:
         return whole
-    return _Decision(device, record, ground, now).admission(session)
+    return _Decision(device, record, ground, now, kin).admission(session)
 
 
 def takes_long(device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView]) -> bool:
@@ -42,7 +49,10 @@ def takes_long(device: DeviceSettings, record: DeviceRecord, sources: Sequence[S
 class _Decision:
     """One login's decision, rule after rule; what a rule says stays said."""
 
-    def __init__(self, device: DeviceSettings, record: DeviceRecord, ground: Ground, now: float) -> None:
+    def __init__(
+        self, device: DeviceSettings, record: DeviceRecord, ground: Ground, now: float, kin: Sequence[Kin]
+    ) -> None:
+        self._kin = kin
         self._device = device
         self._record = record
         self._ground = ground
@@ -55,13 +65,15 @@ class _Decision:
         if self._ground.unchanged_since(self._record.examined) and not self._ages():
             return self._result(session, (), (), ())
         inherited = self._heirs()
-        left = self._search(self._first_contact(undecided(self._record, self._ground)))
+        late = self._late(undecided(self._record, self._ground), inherited)
+        inherited += late.succeed
+        left = self._search(self._first_contact(late.rest))
         left = self._keep(left, "window", [one.date >= self._earliest(self._device.window) for one in left])
-        found = sort_out(self._device, self._record, self._ground, inherited, left)
+        found = sort_out(self._device, self._record, self._ground, inherited, left, late.heirs)
         self._newest_at_first_contact([*found.new, *found.unknown])
         self._newest([one for one in found.new if one.seq not in self._hidden], inherited)
         announce = [one for one in found.new if one.seq not in self._hidden]
-        return self._result(session, announce, found.copies, inherited)
+        return self._result(session, announce, [*late.copies, *found.copies], inherited, late.succeed)
 
     def _result(
         self,
@@ -69,6 +81,7 @@ class _Decision:
         announce: Iterable[Candidate],
         copies: Iterable[tuple[EntrySeq, EntrySeq]],
         inherited: Iterable[Succession],
+        late: Iterable[Succession] = (),
     ) -> Admission:
         views = zip(self._ground.views, self._ground.unseen, strict=True)
         # What leaves the window has no heir: copies of it stay what they are.
@@ -80,7 +93,10 @@ class _Decision:
             first_position=self._record.next_position,
             announce=tuple(Announcement(one.seq, one.date) for one in announce),
             hide=tuple(self._hidden.items()),
-            duplicates=tuple((copy, lapsed.get(head, head)) for copy, head in copies),
+            duplicates=(
+                *((each.copy, each.original) for each in late if each.copy in lapsed),
+                *((copy, lapsed.get(head, head)) for copy, head in copies),
+            ),
             succeed=tuple(each for each in inherited if each.copy not in lapsed),
             shown=tuple(view.key for view, unseen in views if unseen and view.answered),
         )
@@ -108,6 +124,10 @@ class _Decision:
         if examined.settled and self._ground.grown_from(examined):
             return []
         return heirs(self._record, self._ground)
+
+    def _late(self, found: list[Candidate], inherited: Sequence[Succession]) -> Latecomers:
+        taken = {each.original for each in inherited}
+        return latecomers(self._device, self._record, self._ground, self._kin, found, taken, self._hidden)
 
     def _first_contact(self, found: list[Candidate]) -> list[Candidate]:
         """`start` is about mailboxes that the device was never shown."""

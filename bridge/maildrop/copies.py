@@ -107,16 +107,23 @@ class Sorted(NamedTuple):
 
 
 def sort_out(
-    device: DeviceSettings, record: DeviceRecord, ground: Ground, inherited: Iterable[Succession], new: list[Candidate]
+    device: DeviceSettings,
+    record: DeviceRecord,
+    ground: Ground,
+    inherited: Iterable[Succession],
+    new: list[Candidate],
+    heirs: Sequence[Candidate] = (),
 ) -> Sorted:
-    """Tell copies from messages. `inherited` are the successions of this login. Candidates keep their order."""
+    """Tell copies from messages. `inherited` are the successions of this login, `heirs` those who inherit and were no
+    copies before. Candidates keep their order.
+    """
     if device.deduplicate == "off" or not new:
         return Sorted(new, [], [])
     scope = _Scope(device, ground)
     ready = [one for one in new if scope.ready(one)]
     unknown = [one for one in new if not scope.ready(one)] if len(ready) < len(new) else []
     groups = _Groups(device.deduplicate, record, ground, {each.original: each.copy for each in inherited})
-    heads = groups.heads([one for one in ready if not scope.alone(one.part)])
+    heads = groups.heads([one for one in ready if not scope.alone(one.part)], heirs)
     return Sorted(
         [one for one in ready if heads.get(one.seq, one.seq) == one.seq],
         unknown,
@@ -179,13 +186,15 @@ class _Groups:
         self._like: dict[object, Group | Like] = {}
         self._by_head: dict[EntrySeq, Group] = {}
 
-    def heads(self, candidates: Sequence[Candidate]) -> dict[EntrySeq, EntrySeq]:
+    def heads(self, candidates: Sequence[Candidate], heirs: Iterable[Candidate] = ()) -> dict[EntrySeq, EntrySeq]:
         """Give the message that each candidate is a copy of: itself when it is the first of its kind. Messages of one
         mailbox are never copies of each other.
         """
         members = [self._member(one.part, one.place) for one in candidates]
         if len(self._record.decided):
             self._take_known(members)
+        for one in heirs:
+            self._add(self._group(one.seq), self._member(one.part, one.place))
         found: dict[EntrySeq, EntrySeq] = {}
         for one, member in zip(candidates, members, strict=True):
             group = self._fitting(member) or self._group(one.seq)

@@ -106,6 +106,17 @@ def second(date: float) -> int:
     return min(max(int(date), 0), LATEST)
 
 
+class Kin(NamedTuple):
+    """An undecided message that was a copy, in another mailbox, of what a device was shown and is gone by now.
+
+    `near`: both are of one account.
+    """
+
+    copy: EntrySeq
+    original: EntrySeq
+    near: bool
+
+
 class Succession(NamedTuple):
     """A copy takes the place of its original, which is gone: its position, and the unique-id it was shown under."""
 
@@ -130,6 +141,11 @@ class Admission:
     duplicates: tuple[tuple[EntrySeq, EntrySeq], ...] = ()
     succeed: tuple[Succession, ...] = ()
     shown: tuple[MailboxKey, ...] = ()
+
+    @property
+    def new(self) -> list[EntrySeq]:
+        """What is decided on for the first time, as far as it is no copy of what is there; and what is hidden now."""
+        return [*(one.seq for one in self.announce), *(seq for seq, _ in self.hide)]
 
     @property
     def empty(self) -> bool:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.model.admin import CataloguedPlace, ForgetDone, ResetDone, Undone
-from bridge.model.devices import Admission, StoredDevice
+from bridge.model.devices import Admission, Kin, StoredDevice
 from bridge.model.names import DeviceId, EntrySeq, Uidl
 from bridge.model.places import Location, MailboxKey
 from bridge.model.update import Intent, IntentState, MovedTo, SessionRecord, UpdatePlan
 from bridge.store import admitting, explaining, guarding, loading, naming, resetting, undoing, updates, withdrawing
+from bridge.store.kin import kin
 from bridge.store.ledger import Ledger
 from bridge.store.showing import show_device
 from bridge.store.voting import evaluate
@@ -34,6 +35,10 @@ class DeviceStore(Ledger):
         A device that was never seen has nothing. No writer waits for this.
         """
         return await self._read(lambda db: loading.load_device(db, device, everything))
+
+    async def load_kin(self, device: DeviceId, seqs: Sequence[EntrySeq]) -> list[Kin]:
+        """Give which of these messages were copies of what the device was shown and is gone by now."""
+        return await self._read(lambda db: kin(db, device, seqs)) if seqs else []
 
     async def commit_admission(self, admission: Admission) -> None:
         """Write what a login decided, all or nothing.

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from bridge.model.failures import NotListedYet
 from bridge.model.names import AccountId
+from bridge.model.settings import Deduplicate
 from bridge.telemetry import counters
 from tests.index.support import device, living
 from tests.index.upstream import FakeUpstream, Letter
@@ -426,3 +427,52 @@ async def test_a_new_message_that_is_moved_on_at_once_is_shown_once(
         await house.settle()
         assert (await house.log_in("fax")).uidls == after
         assert {place.key.mailbox for place in (await house.log_in("fax")).places[5:]} == {"Lists"}
+
+
+@pytest.mark.parametrize("deduplicate", ["off", "account", "all"])
+async def test_a_copy_whose_original_goes_before_the_device_comes_again_was_a_move(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock, deduplicate: Deduplicate
+) -> None:
+    """Some programs copy, and expunge hours later; a device comes by once a day."""
+    mail.deliver("one", "two", "three")
+    fax = replace(FAX, deduplicate=deduplicate)
+    async with living(tmp_path, {"mail": mail}, fax) as house:
+        await house.settle()
+        first = await house.log_in("fax")
+        await first.quit(3)
+        mail.copy(1, "INBOX", "Sorted")
+        mail.copy(3, "INBOX", "Sorted")
+        await house.settle()
+        mail.expunge(1, 3)
+        await house.settle()
+        after = await house.log_in("fax")
+        # A copy of what was deleted is a message of its own only for a device that wants to see them all.
+        again = ["three"] if deduplicate == "off" else []
+        assert after.names == ["one", "two", *again]
+        assert after.uidls[:2] == first.uidls[:2]
+        assert after.places[0].key.mailbox == "Sorted"
+        await after.quit(1)
+        assert (await house.log_in("fax")).names == ["two", *again]
+    async with living(tmp_path, {"mail": mail}, fax) as house:
+        await house.settle()
+        assert (await house.log_in("fax")).names == ["two", *again]
+
+
+async def test_a_copy_in_another_account_whose_original_goes_before_the_device_comes_again(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock
+) -> None:
+    other = FakeUpstream("other")
+    mail.deliver("one", "two")
+    everywhere = replace(device("fax", "mail/INBOX", "other/INBOX"), deduplicate="all")
+    within = replace(device("den", "mail/INBOX", "other/INBOX"), deduplicate="account")
+    async with living(tmp_path, {"mail": mail, "other": other}, everywhere, within) as house:
+        await house.settle()
+        first = await house.log_in("fax")
+        await house.log_in("den")
+        other.deliver("one")
+        await house.settle()
+        mail.expunge(1)
+        await house.settle()
+        assert (await house.log_in("fax")).uidls == first.uidls
+        den = await house.log_in("den")
+        assert (den.names, den.uidls[0]) == (["two", "one"], first.uidls[1])
