@@ -57,8 +57,16 @@ class Assembly:
         self._overlap = b""
         self._ready: deque[bytes] = deque()
         self._ranges: deque[Range] = deque()
+        self._closed = False
 
     # --- taking
+
+    def close(self) -> None:
+        """Nobody takes any more: what came, and what still comes, is counted and not kept. So it goes at once, whoever
+        still refers to this.
+        """
+        self._closed = True
+        self._ready.clear()
 
     def take(self) -> bytes:
         """Give the next octets, or nothing when none have come."""
@@ -152,7 +160,8 @@ class Assembly:
         if found is not self._ranges[0]:
             found.early.append(data)
             return
-        self._ready.append(data)
+        if not self._closed:
+            self._ready.append(data)
         self.held += len(data)
         self.received += len(data)
         self._tail = data[-OVERLAP_OCTETS:] if len(data) >= OVERLAP_OCTETS else (self._tail + data)[-OVERLAP_OCTETS:]

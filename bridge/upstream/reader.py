@@ -61,6 +61,7 @@ class ContentReader:
         self._closed = True
         if self._request is not None and not self._request.settled:
             self._request.abandon()
+        self._text.close()
         self._room.unpark_all()
         await trio.lowlevel.cancel_shielded_checkpoint()
 
