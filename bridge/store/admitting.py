@@ -7,7 +7,7 @@ from bridge.model.devices import Admission, Succession, columns
 from bridge.model.failures import StoreUnavailable
 from bridge.store.loading import next_position
 from bridge.store.naming import known_as, swap_names
-from bridge.store.rows import device_row, mailbox_rows
+from bridge.store.rows import device_row, logged_in, mailbox_rows
 
 # The first announcement is the one that is remembered; a reset takes the position away and not the memory.
 _KEEPING_THE_FIRST = (
@@ -41,6 +41,8 @@ def commit_admission(db: sqlite3.Connection, admission: Admission) -> None:
         _succeed(db, device, admission, succession)
     _announce(db, device, admission)
     _show(db, device, admission)
+    # The history has it later, and not at all after a crash.
+    logged_in(db, [(admission.at, device)])
 
 
 def _stale(admission: Admission, what: str) -> StoreUnavailable:

@@ -42,6 +42,15 @@ def for_people(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def logged_in(db: sqlite3.Connection, logins: Iterable[tuple[float, int]]) -> None:
+    """Note Unix times at which devices logged in, given by their rows, in any order."""
+    db.executemany(
+        "UPDATE devices SET last_login = max(coalesce(last_login, ?1), ?1),"
+        " first_login = min(coalesce(first_login, ?1), ?1) WHERE id = ?2",
+        logins,
+    )
+
+
 def known_device(db: sqlite3.Connection, name: str) -> int | None:
     """Give a device's row, None where there is none."""
     found = db.execute("SELECT id FROM devices WHERE name = ?", (name,)).fetchone()

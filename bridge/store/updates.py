@@ -7,7 +7,7 @@ from typing import Any
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
 from bridge.model.places import NO_IDENTITY, Location, MailboxKey
 from bridge.model.update import Intent, IntentState, MovedTo, NewIntent, SessionRecord, UpdatePlan
-from bridge.store.rows import device_row, for_people, mailbox_row, mailbox_rows
+from bridge.store.rows import device_row, for_people, logged_in, mailbox_row, mailbox_rows
 from bridge.store.voting import evaluate
 
 # What its owner did away with stays so, whatever rule had hidden it before.
@@ -80,11 +80,7 @@ def record_sessions(db: sqlite3.Connection, records: Sequence[SessionRecord]) ->
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_session(devices[record.device], record) for record in records],
     )
-    db.executemany(
-        "UPDATE devices SET last_login = max(coalesce(last_login, ?1), ?1),"
-        " first_login = min(coalesce(first_login, ?1), ?1) WHERE id = ?2",
-        [(record.started, devices[record.device]) for record in records],
-    )
+    logged_in(db, [(record.started, devices[record.device]) for record in records])
 
 
 def _session(device: int, record: SessionRecord) -> tuple[object, ...]:

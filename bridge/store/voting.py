@@ -31,9 +31,10 @@ _SILENT = (
 )
 # A device that deleted without asking for anything upstream wants it only hidden; hiding what was fetched says nothing.
 _SAID = (
-    "SELECT i.entry, i.device, i.action, i.id FROM json_each(?1) asked CROSS JOIN intents i ON i.entry = asked.value"
-    " AND i.state IN ('waiting', 'voting', 'done') WHERE i.device IN (SELECT value FROM json_each(?2)) UNION ALL"
-    " SELECT h.entry, h.device, 'hide', 0 FROM json_each(?1) asked CROSS JOIN json_each(?2) voter"
+    "SELECT i.entry, i.device, i.action, i.id, i.state <> 'done' FROM json_each(?1) asked CROSS JOIN intents i"
+    " ON i.entry = asked.value AND i.state IN ('waiting', 'voting', 'done')"
+    " WHERE i.device IN (SELECT value FROM json_each(?2)) UNION ALL"
+    " SELECT h.entry, h.device, 'hide', 0, 0 FROM json_each(?1) asked CROSS JOIN json_each(?2) voter"
     " CROSS JOIN hides h ON h.device = voter.value AND h.entry = asked.value AND h.rule = 'delete'"
 )
 # The newest vote knows best where the message lies.
@@ -99,17 +100,23 @@ def _cast(rows: Iterable[tuple[Any, ...]], voters: Sequence[int]) -> dict[int, l
 
 
 def _agreements(db: sqlite3.Connection, entries: Sequence[int], voters: Sequence[int]) -> dict[int, _Agreement]:
-    """Of each device what it asks for most, and of the devices the mildest; nothing where one has not agreed."""
+    """Of each device what it asks for most, and of the devices the mildest; nothing where one has not agreed.
+
+    What is done already says so only where nothing is still to be done that could be called off.
+    """
     asked, voting = json.dumps(entries), json.dumps(voters)
     silent = {entry for (entry,) in db.execute(_SILENT, (asked, voting))}
-    said: dict[tuple[int, int], tuple[int, int]] = {}
-    for entry, device, action, number in db.execute(_SAID, (asked, voting)):
+    said: dict[tuple[int, int], int] = {}
+    by: dict[tuple[int, int], tuple[int, int]] = {}
+    for entry, device, action, number, pending in db.execute(_SAID, (asked, voting)):
         if entry not in silent:
-            said[entry, device] = max(said.get((entry, device), (0, 0)), (_ACTIONS.index(action), number))
-    mildest: dict[int, tuple[int, int]] = {}
-    for (entry, _), one in said.items():
-        mildest[entry] = min(mildest.get(entry, one), one)
-    return {entry: _Agreement(_ACTIONS[rank], number) for entry, (rank, number) in mildest.items()}
+            rank = _ACTIONS.index(action)
+            said[entry, device] = max(said.get((entry, device), 0), rank)
+            by[entry, rank] = max(by.get((entry, rank), (0, 0)), (pending, number))
+    mildest: dict[int, int] = {}
+    for (entry, _), rank in said.items():
+        mildest[entry] = min(mildest.get(entry, rank), rank)
+    return {entry: _Agreement(_ACTIONS[rank], by[entry, rank][1]) for entry, rank in mildest.items()}
 
 
 def _lapse(db: sqlite3.Connection, entry: int, agreement: _Agreement, now: float) -> None:

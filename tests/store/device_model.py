@@ -130,7 +130,9 @@ class Model:
         winner = next((one for one in reversed(votes) if one.action == action), None)
         by: Promise | str | None = winner
         if winner is None and action != "hide":
-            by = next(one for one in mine if one.action == action and one.state in ("waiting", "done"))
+            asked_for = [one for one in mine if one.action == action and one.state in ("waiting", "done")]
+            # What is done already cannot be called off.
+            by = next((one for one in reversed(asked_for) if one.state == "waiting"), asked_for[-1])
         for one in self.promises:
             if one.entry == entry and one.state == "voting":
                 one.state, one.agreed = "waiting" if one is winner else "lapsed", by or "hide"

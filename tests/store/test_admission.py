@@ -103,6 +103,13 @@ async def test_the_first_announcement_is_the_one_that_is_remembered(store: Store
     assert (fact["announced_at"], fact["announced_in"], fact["position"]) == (10.0, "in10", 1)
 
 
+async def test_a_login_is_remembered_though_its_session_leaves_nothing(store: Store) -> None:
+    await store.commit_admission(admission(FAX, 10.0, 0, 1))
+    await store.commit_admission(admission(FAX, 20.0, 1, 2))
+    found = await store.show_device(FAX)
+    assert (found["first_login"], found["last_login"]) == (10.0, 20.0)
+
+
 async def test_mailboxes_are_shown_from_the_first_time_on(store: Store) -> None:
     await store.commit_admission(Admission(FAX, S, 10.0, shown=(INBOX, JUNK)))
     await store.commit_admission(Admission(FAX, S, 20.0, shown=(JUNK,)))

@@ -328,4 +328,4 @@ def _promises(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
 
 
 TestDevices = Devices.TestCase
-TestDevices.settings = settings(max_examples=30, stateful_step_count=40, deadline=None, derandomize=True)
+TestDevices.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)

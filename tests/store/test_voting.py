@@ -16,6 +16,7 @@ from tests.store.device_support import (
     SCANNER,
     WINDOW,
     agree,
+    done,
     filled,
     hiding,
     intents,
@@ -292,3 +293,15 @@ async def test_a_message_is_not_known_by_what_another_has_at_its_place(store: St
     await vanish(store, 1)
     [intent] = await waiting(store)
     assert (intent.location, intent.size, intent.content) == (place(2), 101, "")
+
+
+async def test_a_vote_waits_again_when_what_was_to_be_done_for_it_is_called_off(store: Store) -> None:
+    """Though another device had the same done before."""
+    await show(store, ALL, 1)
+    await store.commit_update(quitting(FAX, 10.0, 1, action="flag"))
+    await done(store)
+    await store.commit_update(quitting(DEN, 20.0, 1, action="flag"))
+    await store.commit_update(vote(SCANNER, 30.0, "trash", 1, electorate=ALL))
+    assert await intents(store, SCANNER) == [(1, "trash", "lapsed")]
+    await store.undo(DEN, 1, 40.0)
+    assert await intents(store, SCANNER) == [(1, "trash", "voting")]
