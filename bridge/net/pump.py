@@ -50,12 +50,13 @@ class DevicePump:
         self._reset = False
         self._since_turn = 0
         self._silence = trio.CancelScope()
+        self._until = 0.0
 
     async def __aenter__(self) -> "DevicePump":
         await trio.lowlevel.checkpoint_if_cancelled()
         self._stream.transport.on_taken = self._heard
         give_up_after(self._stream.transport, self._idle)
-        self._silence.deadline = trio.current_time() + self._idle
+        self._until = self._silence.deadline = trio.current_time() + self._idle
         self._silence.__enter__()
         return self
 
@@ -79,7 +80,8 @@ class DevicePump:
         """
         if self._ended:
             await trio.lowlevel.checkpoint()
-            self._check_reset()
+            if self._reset:
+                raise DeviceGone("the device reset the connection")
             return b""
         self._since_turn = 0
         self.reply_outstanding = False
@@ -102,8 +104,8 @@ class DevicePump:
         takes some.
         """
         self.last_heard = now = trio.current_time()
-        if self._silence.deadline < now + self._idle:
-            self._silence.deadline = now + self._idle + RENEWED
+        if self._until < now + self._idle:
+            self._until = self._silence.deadline = now + self._idle + RENEWED
 
     async def send(self, data: bytes) -> None:
         """Send everything. Waits for the device; switches no task while the kernel takes all of it at once. An end of
@@ -113,7 +115,8 @@ class DevicePump:
         stream can only be closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._check_reset()
+        if self._reset:
+            raise DeviceGone("the device reset the connection")
         try:
             sent = self._stream.send_now(data)
             if sent < len(data):
@@ -143,10 +146,6 @@ class DevicePump:
         closed. Where a proxy is in between it is the proxy that confirms.
         """
         return self._stream.transport.confirmed
-
-    def _check_reset(self) -> None:
-        if self._reset:
-            raise DeviceGone("the device reset the connection")
 
     def drop_input(self) -> None:
         """Drop what has come and nobody asked for: before the reply to STLS goes out (RFC 2595 §4)."""

@@ -94,27 +94,28 @@ class Transport(trio.abc.HalfCloseableStream):
         await self._raw.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Give what has come, `b""` at the end. Raises `OSError`, as the connection was lost, and what Trio raises."""
-        limit = max_bytes or self.receive_size
-        if self._socket is None:
-            return await self._raw.receive_some(limit)
-        data = await self._receive(self._socket, limit)
-        self._more = len(data) == limit
-        return data
+        """Give what has come, `b""` at the end. Raises `OSError`, as the connection was lost, and what Trio raises.
 
-    async def _receive(self, sock: trio.socket.SocketType, limit: int) -> bytes:
-        """Wait first, then read: a device that waits for each reply has said nothing yet, and asking the kernel in
-        vain costs more than to be woken.
+        It waits first, then reads: a device that waits for each reply has said nothing yet, and asking the kernel in
+        vain costs more than to be woken. Only where there was more than was asked for it reads first.
         """
+        limit, sock = max_bytes or self.receive_size, self._socket
+        if sock is None:
+            return await self._raw.receive_some(limit)
         if self._more:
             await trio.lowlevel.checkpoint_if_cancelled()
-            if (data := _read(sock, limit)) is not None:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                return data
         while True:
-            await trio.lowlevel.wait_readable(_descriptor(sock))
-            if (data := _read(sock, limit)) is not None:
-                return data
+            if not self._more:
+                await trio.lowlevel.wait_readable(_descriptor(sock))
+            try:
+                data = os.read(_descriptor(sock), limit)
+            except BlockingIOError:
+                self._more = False
+                continue
+            if self._more:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            self._more = len(data) == limit
+            return data
 
     async def send_eof(self) -> None:
         """Tell the other side that nothing more comes; receiving goes on."""
@@ -150,11 +151,3 @@ def _descriptor(sock: trio.socket.SocketType) -> int:
     if descriptor < 0:
         raise trio.ClosedResourceError
     return descriptor
-
-
-def _read(sock: trio.socket.SocketType, limit: int) -> bytes | None:
-    """Give what the kernel has, None where that is nothing yet."""
-    try:
-        return os.read(_descriptor(sock), limit)
-    except BlockingIOError:
-        return None

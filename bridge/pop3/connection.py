@@ -113,15 +113,15 @@ class Pop3Connection(Answering):
             line = None if self._upgrading else self._reader.next_line(response=self._response_due)
             if line is None and not self._eof:
                 return _NEED_DATA
-            self._open = self._read(line)
-            if self._open is not None:
-                return self._open
+            self._open = opened = self._read(line)
+            if opened is not None:
+                return opened
         return Closed(self._end)
 
     def _read(self, line: bytes | Trouble | None) -> Request | None:
+        if isinstance(line, bytes):
+            return self._response(line) if self._take_response_due() else self._command(line)
         match line:
-            case bytes():
-                return self._response(line) if self._take_response_due() else self._command(line)
             case None:
                 self._finish("device closed")
             case Trouble.HTTP:
@@ -148,6 +148,8 @@ class Pop3Connection(Answering):
                 self._give_up("too many commands before a login", "too many commands")
                 return None
         command = parse(line)
+        if type(command) is Retr and self._state is State.TRANSACTION:
+            return self._asked(command)  # as below, without a look at what else it might be
         if isinstance(command, Refused):
             self._bad_command(command.text, counts=command.counts)
         elif type(command) not in COMMANDS[self._state]:

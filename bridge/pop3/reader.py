@@ -58,12 +58,12 @@ class LineReader:
 
         `response`: the line is a SASL response rather than a command, and may be as long as those are.
         """
-        if self._first and (stranger := self._stranger()):
-            return stranger
         if self._at == len(self._buffer):
             self._buffer = b""
             self._at = self._seen = 0
             return None
+        if self._first and (stranger := self._stranger()):
+            return stranger
         end = self._buffer.find(b"\n", self._seen)
         self.scanned += (end + 1 if end >= 0 else len(self._buffer)) - self._seen
         if end < 0:

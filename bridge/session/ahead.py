@@ -127,7 +127,7 @@ class ReadAhead:
         self._last = 0
         self._step = 0
         self._next = 0
-        self._window = 0
+        self._window = self._batch = 0
         self._ready: dict[int, list[bytes]] = {}
         self._charged: dict[int, int] = {}  # what is here or was asked for, with the octets it was thought to have
         self._held = 0
@@ -194,7 +194,8 @@ class ReadAhead:
         text = self._ready.pop(num, None)
         if text is not None:
             count("read_ahead_hits")
-            self._window = min(self._limit, self._window + GROWTH * self._charged[num])
+            if self._window < self._limit:
+                self._open(self._window + GROWTH * self._charged[num])
             self._uncharge(num)
         return text
 
@@ -220,7 +221,13 @@ class ReadAhead:
 
     def _begin(self, num: int, step: int) -> None:
         self._drop(list(self._charged))
-        self._step, self._next, self._window = step, num, min(FIRST_WINDOW, self._limit)
+        self._step, self._next = step, num
+        self._open(FIRST_WINDOW)
+
+    def _open(self, window: int) -> None:
+        """Have so many octets here or asked for, as far as there is room, and ask for them in batches."""
+        self._window = min(window, self._limit)
+        self._batch = min(max(self._window // BATCHES, SMALLEST_BATCH), self._window)
 
     def _after(self, num: int, step: int) -> int:
         """Give the next number to be fetched in that direction, 0 where there is none."""
@@ -241,7 +248,7 @@ class ReadAhead:
 
     def _plan(self) -> None:
         """Ask for what comes next once there is room for a batch."""
-        batch = min(max(self._window // BATCHES, SMALLEST_BATCH), self._window)
+        batch = self._batch
         if self._held + batch > self._window:
             return
         if self._next and (self._last - self._next) * self._step > 0:
@@ -317,7 +324,7 @@ class ReadAhead:
 
     def _lost(self, num: int, failure: UpstreamError | None) -> None:
         """What was lost with its connection is asked for again; what the server would not give comes alone or never."""
-        self._window = min(FIRST_WINDOW, self._limit)
+        self._open(FIRST_WINDOW)
         if not isinstance(failure, UpstreamUnavailable):
             self._alone.add(num)
             return

@@ -40,7 +40,7 @@ from bridge.session.listings import Listings
 from bridge.session.places import peer_group
 from bridge.session.ports import Doorkeeper, Maildrops
 from bridge.session.retention import expire
-from bridge.session.transaction import JOINED, Command, CutConnection, Transaction
+from bridge.session.transaction import JOINED, CutConnection, Transaction
 from bridge.telemetry import Seldom, count, get_logger, instant
 
 UPDATE_DEADLINE = 15.0
@@ -172,18 +172,22 @@ class DeviceSession:
         return self._pump
 
     async def _serve(self) -> None:
+        pump = self._open_pump
         while True:
             event = self._pop3.next_event()
             match event:
                 case NeedData():
-                    await self._receive()
+                    await self._receive(pump)
+                case Retr() if self._transaction is not None and self._transaction.at_once(event):
+                    if self._transaction.full:
+                        await self._flush()
                 case Closed(reason=reason):
                     self._reason = reason
                     # RFC 1939 §6: released before the close, which waits for the device.
                     self._finish()
                     self._lease.close()
                     await self._flush()
-                    await self._open_pump.close()
+                    await pump.close()
                     return
                 case Login():
                     await self._log_in(event)
@@ -193,21 +197,14 @@ class DeviceSession:
                     await self._flush()  # what is to be sent before it belongs to its plan
                     await self._quit()
                 case Stat() | List() | UidlAsked() | Retr() | Top() | Dele() | Last() | Rset():
-                    await self._answer(event)
+                    assert self._transaction is not None, "the state table lets no such command through before a login"
+                    await self._transaction.handle(event)
                 case _:
                     assert_never(event)
 
-    async def _answer(self, command: Command) -> None:
-        transaction = self._transaction
-        assert transaction is not None, "the state table lets no such command through before a login"
-        if not transaction.at_once(command):
-            await transaction.handle(command)
-        elif transaction.full:
-            await self._flush()
-
-    async def _receive(self) -> None:
+    async def _receive(self, pump: DevicePump) -> None:
         await self._flush()
-        data = await self._open_pump.receive(unfinished=self._pop3.buffered > 0)
+        data = await pump.receive(unfinished=self._pop3.buffered > 0)
         if data:
             self._pop3.receive_data(data)
         else:
@@ -285,7 +282,7 @@ class DeviceSession:
         )
 
     def _open_ahead(
-        self, maildrop: Maildrop, deleted: Collection[MsgNum], spooled: Callable[[MsgNum], bool]
+        self, maildrop: Maildrop, deleted: Collection[MsgNum], spooled: Callable[[MsgNum], bool] | None
     ) -> ReadAhead | None:
         services = self._services
         if services.together is None or not services.server.read_ahead:

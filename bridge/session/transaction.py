@@ -41,8 +41,10 @@ log = Seldom(get_logger("session"))
 
 Command = Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset
 Flush = Callable[[], Awaitable[None]]
-OpenAhead = Callable[[Maildrop, Collection[MsgNum], Callable[[MsgNum], bool]], ReadAhead | None]
-"""Opens what reads a maildrop ahead, given the numbers that are not fetched any more, and what tells those spooled."""
+OpenAhead = Callable[[Maildrop, Collection[MsgNum], Callable[[MsgNum], bool] | None], ReadAhead | None]
+"""Opens what reads a maildrop ahead, given the numbers that are not fetched any more, and what tells those spooled, if
+any are.
+"""
 
 
 class CutConnection(Exception):
@@ -101,22 +103,18 @@ class Transaction:
         self._on_wire = on_wire
         self._spools = port.spools(maildrop)
         self._edits = maildrop.origin is not None and any(maildrop.origin.edits)
-        self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted, self._spooled)
+        spooled = self._spooled if self._spools else None
+        self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted, spooled)
         self._joined = joined
         self._listings = listings or Listings()
         self._queued: list[MsgNum] = []
 
-    def at_once(self, command: Command) -> bool:
-        """Answer a command if that waits for nothing: RETR of a message that is here whole. False, and nothing has
-        happened, where it is for `handle`. `full` is for the caller to look at behind it.
+    def at_once(self, command: Retr) -> bool:
+        """Answer RETR of a message that is here whole: that waits for nothing. False, and nothing has happened, where
+        it is for `handle`. `full` is for the caller to look at behind it.
         """
-        if type(command) is not Retr or self._ahead is None:
-            return False
         num, maildrop = command.num, self.maildrop
-        if not 1 <= num <= len(maildrop) or num in self.marks.deleted or maildrop.stub(num):
-            return False
-        text = self._ahead.whole(num)
-        if text is None:
+        if self._ahead is None or num in self.marks.deleted or (text := self._ahead.whole(num)) is None:
             return False
         if self._spools:
             self._port.fetched(maildrop.seq(num), maildrop.location(num), (text,))
@@ -267,7 +265,7 @@ class Transaction:
         return text
 
     def _spooled(self, num: MsgNum) -> bool:
-        return self._spools and self._port.spooled(self.maildrop.seq(num), self.maildrop.location(num))
+        return self._port.spooled(self.maildrop.seq(num), self.maildrop.location(num))
 
     def _open(
         self, num: MsgNum, location: Location, size: int, ahead: list[bytes] | None
@@ -324,9 +322,11 @@ class Transaction:
         await self._flush()
 
     def _accessed(self, num: MsgNum, octets: int) -> None:
-        self.marks.accessed = max(self.marks.accessed, num)
-        self.marks.retr += 1
-        self.marks.octets += octets
+        marks = self.marks
+        if num > marks.accessed:
+            marks.accessed = num
+        marks.retr += 1
+        marks.octets += octets
         count("retr")
         count("octets_sent", octets)
 
