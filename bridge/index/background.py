@@ -21,8 +21,11 @@ log = get_logger("index")
 IDENTIFY_BATCH = 500
 """Headers fetched together: about 200 KB, and a device waits no longer than for those."""
 
-MEASURE_BATCH = 64
-"""Messages counted between two looks for a waiting device."""
+MEASURE_BATCH = 1000
+MEASURE_OCTETS = 4_000_000
+"""Messages counted for one commit, and the octets that they are thought to have together: what a crash costs. A device
+that waits has its turn in between.
+"""
 
 DEVICES_FIRST = 1.0
 """Seconds that a device has for itself which waited for a first listing: then its work begins, of minutes."""
@@ -142,5 +145,15 @@ class Background:
 
     def _places(self, mailbox: IndexedMailbox, snapshot: MailboxSnapshot) -> list[Location]:
         uids = snapshot.newest_unmeasured(MEASURE_BATCH + len(self._skipped))
-        places = (Location(mailbox.key, snapshot.uidvalidity, uid) for uid in uids)
-        return [place for place in places if place not in self._skipped][:MEASURE_BATCH]
+        sizes = snapshot.sizes_of(uids)
+        chosen: list[Location] = []
+        octets = 0
+        for uid in uids:
+            place = Location(mailbox.key, snapshot.uidvalidity, uid)
+            if place in self._skipped:
+                continue
+            octets += sizes[uid]
+            if chosen and (octets > MEASURE_OCTETS or len(chosen) == MEASURE_BATCH):
+                break
+            chosen.append(place)
+        return chosen

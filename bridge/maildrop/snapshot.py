@@ -130,6 +130,10 @@ class MailboxSnapshot:
         """Give these messages' INTERNALDATEs in Unix seconds; what is not in it any more is left out."""
         return {Uid(self.uids[at]): self.dates[at] for at in places(self.uids, uids)}
 
+    def sizes_of(self, uids: Collection[Uid]) -> dict[Uid, int]:
+        """Give these messages' octets as they are announced; what is not in it any more is left out."""
+        return {Uid(self.uids[at]): self.sizes[at] for at in places(self.uids, uids)}
+
     def _newest(self, flags: bytes, limit: int) -> list[Uid]:
         found: list[Uid] = []
         at = flags.rfind(0)

@@ -8,13 +8,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bridge.index import maildrops
+from bridge.index import background, maildrops
 from bridge.maildrop import admission, decide
 from bridge.model.devices import Admission
-from bridge.model.names import DeviceId
+from bridge.model.names import AccountId, DeviceId
 from bridge.telemetry import counters
 from tests.index.support import House, device, living
-from tests.index.upstream import FakeUpstream
+from tests.index.upstream import INBOX, FakeUpstream
 
 FAX = device("fax", "mail/INBOX")
 BOTH = replace(device("both", "mail/INBOX", "mail/Sorted"), deduplicate="account")
@@ -133,3 +133,17 @@ async def test_an_owner_who_looks_again_and_again_costs_one_decision(
         # What a login shows is new no more.
         await house.log_in("both")
         assert (await house.maildrops.preview(both))[1] == 0
+
+
+async def test_what_is_counted_in_the_background_is_written_by_octets_not_by_messages(
+    tmp_path: Path, mail: FakeUpstream, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "MEASURE_OCTETS", 10_000)
+    mail.deliver("large", size=50_000)
+    async with living(tmp_path, {"mail": mail}, FAX) as house:
+        before = counters()["commits"]
+        await trio.sleep(3)
+        assert (await house.log_in("fax")).maildrop.measured.count(0) == 0
+        # Listed, identified, then counted: the large one alone, and 300 of 100 octets in three batches.
+        assert house.accounts[AccountId("mail")].mailboxes[INBOX].parts[0].version == 6
+        assert counters()["commits"] - before <= 12
