@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 
 from bridge.maildrop.columns import OCTETS, UidlColumn, all_but, picked, places
 from bridge.maildrop.snapshot import MailboxSnapshot
@@ -13,8 +13,8 @@ from bridge.model.names import EntrySeq, SessionId, Uidl, UidValidity
 from bridge.model.places import MailboxKey
 from bridge.model.update import UpdatePlan
 
-FEW = 256
-"""Numbers that are taken into a bitmap together where they follow one another."""
+FEW, MANY = 256, 8192
+"""Numbers that are taken into a bitmap together where they follow one another; more at first."""
 
 LATE_MARKS = 1024
 """Marks of copies kept beside the columns before they are worked into them."""
@@ -51,23 +51,31 @@ class Bitmap:
         if len(numbers) < FEW:
             self._set(numbers)
         else:
-            self._set_runs(numbers)
+            self._set_runs(array("q", numbers), MANY)
+
+    def merge(self, other: "Bitmap") -> None:
+        """Take in what another one has."""
+        both = int.from_bytes(self._bits, "little") | int.from_bytes(other._bits, "little")
+        self._bits = bytearray(both.to_bytes(max(len(self._bits), len(other._bits)), "little"))
 
     def _set(self, numbers: Iterable[int]) -> None:
         bits = self._bits
         for number in numbers:
             bits[number >> 3] |= 1 << (number & 7)
 
-    def _set_runs(self, numbers: Iterable[int]) -> None:
+    def _set_runs(self, numbers: "array[int]", together: int) -> None:
         """What is listed together is numbered in one go: whole octets of such numbers are set at once."""
-        left = iter(numbers)
-        while some := list(islice(left, FEW)):
-            first, last = min(some), max(some)
-            begin, end = -(-first // 8), (last + 1) // 8
-            if last - first < FEW and begin <= end and len(set(some)) == last - first + 1:
+        for start in range(0, len(numbers), together):
+            some = numbers[start : start + together]
+            first, behind = some[0], some[0] + len(some)
+            if len(some) >= FEW and some == array("q", range(first, behind)):
+                begin, end = -(-first // 8), behind // 8
                 self._bits[begin:end] = b"\xff" * (end - begin)
-                some = [*range(first, begin * 8), *range(end * 8, last + 1)]
-            self._set(some)
+                self._set(chain(range(first, begin * 8), range(end * 8, behind)))
+            elif together > FEW:
+                self._set_runs(some, FEW)
+            else:
+                self._set(some)
 
     def discard(self, number: int) -> None:
         """Leave a number out, if it is in."""
@@ -225,8 +233,9 @@ class DeviceRecord:
         self.dates += dates
         if self.counts:
             self.uidls += b"".join([self._own(EntrySeq(seq)) or _stand_in(seq) for seq in seqs])
-        self.listed.update(seqs)
-        self.decided.update(seqs)
+        fresh = Bitmap(seqs)
+        self.listed.merge(fresh)
+        self.decided.merge(fresh)
         self.next_position += len(seqs)
         self._announced = (admission.session, len(seqs))
         if self._oldest is not None:
