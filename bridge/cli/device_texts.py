@@ -57,6 +57,9 @@ def _lost(one: Facts) -> str:
 def reset_done(found: Facts) -> Iterator[str]:
     """Say what a reset did."""
     yield f"{_device(found)}: {count(found['shown_again'], 'message')} will be shown to it again, numbered anew"
+    if doubtful := found.get("up_to_rules"):
+        messages = count(doubtful, "message more is", "messages more are")
+        yield f"  {messages} up to its `search` and `window`, which had hidden them"
     if found["hidden"]:
         yield f"  {count(found['hidden'], 'older message is', 'older messages are')} hidden from it"
     if found["cancelled"]:

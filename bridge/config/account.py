@@ -94,6 +94,7 @@ def account_settings(
         _check_name(name, path, reading)
         _check_given(account, raw[name], path, reading)
         _check_tls(account, path, reading)
+        _check_spool(account, path, reading)
         found[name] = _settings(name, account, raw[name], path, reading)
         first = ids.setdefault(found[name].id, name)
         if first != name:
@@ -121,6 +122,11 @@ def _check_tls(account: Account, path: KeyPath, reading: Reading) -> None:
     if account.tls == "none" and account.host and not allowed and not _is_loopback(account.host):
         sentence = "would send the password readable over the network: use TLS, or write insecure = true"
         reading.problems.add((*path, "tls"), f'"none" {sentence}')
+
+
+def _check_spool(account: Account, path: KeyPath, reading: Reading) -> None:
+    if account.spool == "ahead" and account.spool_max == 0:
+        reading.problems.add((*path, "spool_max"), 'leaves no room for what spool = "ahead" keeps: write spool = "off"')
 
 
 def _is_loopback(host: str) -> bool:

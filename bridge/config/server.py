@@ -70,7 +70,7 @@ class Server(Table):
     )
     read_ahead_total: Size = entry(
         128_000_000,
-        "how much of the coming messages all sessions may hold in memory",
+        "how much of the coming messages all sessions may hold in memory; 0 fetches none ahead",
         sample="128MB",
         shown='`"128MB"`',
     )

@@ -1,5 +1,6 @@
 """What an owner's commands about devices give and take."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -37,12 +38,14 @@ class Undone:
 @dataclass(frozen=True, slots=True)
 class ResetDone:
     """What a reset did: messages still upstream that are shown again (`shown`) or not any more because they are older
-    (`hidden`), and upstream actions that will not be done (`cancelled`).
+    (`hidden`), and upstream actions that will not be done (`cancelled`). `ruled` are those among the shown ones that
+    rules had hidden, by rule: it is for the device's next login to say whether they still do.
     """
 
     shown: int = 0
     hidden: int = 0
     cancelled: int = 0
+    ruled: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import trio
 
-from bridge.model.admin import Undone
+from bridge.model.admin import ResetDone, Undone
 from bridge.model.failures import BridgeError, MaildropInUse
 from bridge.model.names import EntrySeq, Uidl
-from bridge.model.settings import Settings
+from bridge.model.settings import DeviceSettings, Settings
 from bridge.serve.explaining import Explaining, Find
 from bridge.serve.importing import Importing
 from bridge.serve.known import KnownAccount, KnownDevice, find_account, find_device
@@ -128,7 +128,7 @@ class Administration:
             raise NotNow(f"device {device.name} is not in the configuration, so there is nothing to show it")
         async with self._changing(device):
             done = await self._store.reset(device.id, None if since is None else self._now() - since)
-        return {"device": device.name, "shown_again": done.shown, "hidden": done.hidden, "cancelled": done.cancelled}
+        return {"device": device.name, **_reset(done, device.settings)}
 
     async def device_forget(self, name: str) -> Facts:
         """Forget what a device was shown and did; what it was promised is done all the same."""
@@ -240,3 +240,15 @@ class Administration:
     def _released(self) -> None:
         if self._running is not None:
             self._running.live.released()
+
+
+def _reset(done: ResetDone, device: DeviceSettings) -> Facts:
+    """What its `search` or `window` had hidden is shown again only if they let it pass now."""
+    rules = {"search": bool(device.search), "window": device.window.kind != "all"}
+    doubtful = sum(messages for rule, messages in done.ruled.items() if rules[rule])
+    return {
+        "shown_again": done.shown - doubtful,
+        "up_to_rules": doubtful,
+        "hidden": done.hidden,
+        "cancelled": done.cancelled,
+    }

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 
 from bridge.model.admin import ForgetDone, ResetDone
 from bridge.model.names import DeviceId
@@ -14,7 +15,8 @@ NOTE = "the device was reset"
 # shown. Which of that lives, and which is first seen or dated no earlier than a moment.
 _ITS_OWN = (
     "SELECT e.seq, e.gone_at IS NULL, ?2 IS NULL OR e.first_seen >= ?2"
-    " OR EXISTS (SELECT 1 FROM locations d WHERE d.entry = e.seq AND d.date >= ?2) FROM entries e WHERE e.seq IN"
+    " OR EXISTS (SELECT 1 FROM locations d WHERE d.entry = e.seq AND d.date >= ?2), h.rule FROM entries e"
+    " LEFT JOIN hides h ON h.device = ?1 AND h.entry = e.seq WHERE e.seq IN"
     " (SELECT entry FROM receipts WHERE device = ?1 UNION SELECT entry FROM hides WHERE device = ?1"
     " UNION SELECT l.entry FROM device_sources s JOIN locations l ON l.mailbox = s.mailbox AND l.gone_at IS NULL"
     " WHERE s.device = ?1 AND s.first_shown IS NOT NULL)"
@@ -58,8 +60,8 @@ def reset(db: sqlite3.Connection, name: DeviceId, since: float | None, now: floa
     """
     device = device_row(db, name)
     own = db.execute(_ITS_OWN, (device, since)).fetchall()
-    again = json.dumps([seq for seq, _, new in own if new])
-    old = [(seq, lives) for seq, lives, new in own if not new]
+    again = json.dumps([seq for seq, _, new, _ in own if new])
+    old = [(seq, lives) for seq, lives, new, _ in own if not new]
     db.execute(_REMEMBER, (device, again))
     db.execute(_UNHIDE, (device, again))
     db.execute(_HIDE, (device, json.dumps([seq for seq, _ in old]), now))
@@ -68,7 +70,10 @@ def reset(db: sqlite3.Connection, name: DeviceId, since: float | None, now: floa
     promised = [intent for (intent,) in db.execute(_PROMISED, (device, again))]
     cancelled = withdraw(db, json.loads(again), NOTE, now) + call_off(db, promised, NOTE, now)
     return ResetDone(
-        shown=sum(lives for _, lives, new in own if new), hidden=sum(lives for _, lives in old), cancelled=cancelled
+        shown=sum(lives for _, lives, new, _ in own if new),
+        hidden=sum(lives for _, lives in old),
+        cancelled=cancelled,
+        ruled=Counter(rule for _, lives, new, rule in own if lives and new and rule in ("search", "window")),
     )
 
 

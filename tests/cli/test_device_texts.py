@@ -62,8 +62,9 @@ def test_an_undo_that_had_nothing_to_do_says_so() -> None:
 
 
 def test_a_reset_says_what_is_shown_and_what_is_not() -> None:
-    assert list(reset_done({"device": "fax", "shown_again": 1, "hidden": 2, "cancelled": 3})) == [
+    assert list(reset_done({"device": "fax", "shown_again": 1, "up_to_rules": 2, "hidden": 2, "cancelled": 3})) == [
         "device fax: 1 message will be shown to it again, numbered anew",
+        "  2 messages more are up to its `search` and `window`, which had hidden them",
         "  2 older messages are hidden from it",
         "  3 actions still to be done upstream will not be done",
     ]

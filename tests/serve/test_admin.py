@@ -1,15 +1,17 @@
 """An owner's commands on a real database, with a popbridge running and without one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio.testing
 
+from bridge.model.devices import Admission
 from bridge.model.failures import WrongRequest
-from bridge.model.names import AccountId
-from bridge.model.settings import Settings
+from bridge.model.names import AccountId, EntrySeq
+from bridge.model.settings import Settings, Span
 from bridge.serve.admin import Administration, NotNow, Running
 from bridge.serve.known import find_account, find_device
 from bridge.serve.progress import unwatched
@@ -24,6 +26,7 @@ from tests.serve.lived import (
     FAMILY,
     FAX,
     INBOX,
+    LOGIN,
     NOW,
     WINDOW,
     carry_out,
@@ -160,11 +163,22 @@ async def test_reset_shows_everything_again(loaded: Settings) -> None:
         assert await Owner(store, loaded, live)("device_reset", device="fax") == {
             "device": "fax",
             "shown_again": 5,
+            "up_to_rules": 0,
             "hidden": 0,
             "cancelled": 2,
         }
         assert (await store.load_device(FAX)).next_position == 0
         assert live.reloaded == [FAX]
+
+
+@pytest.mark.parametrize("more", [{"search": "UNSEEN"}, {"window": Span("newest", 2)}, {}])
+async def test_reset_tells_what_its_rules_may_hide_again(tmp_path: Path, more: dict[str, Any]) -> None:
+    loaded = settings(tmp_path, replace(device("fax"), **more))
+    async with lived(loaded) as store:
+        rule: Any = next(iter(more), "search")
+        await store.commit_admission(Admission(FAX, LOGIN, 30.0, 5, hide=((EntrySeq(2), rule), (EntrySeq(3), rule))))
+        found = await Owner(store, loaded)("device_reset", device="fax")
+        assert (found["shown_again"], found["up_to_rules"]) == ((3, 2) if more else (5, 0))
 
 
 async def test_reset_since_hides_what_is_older(loaded: Settings) -> None:

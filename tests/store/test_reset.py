@@ -52,7 +52,7 @@ async def test_all_that_is_upstream_is_shown_again_numbered_anew(store: Store) -
     await store.commit_admission(replace(admission(FAX, 10.0, 0, 1, 2), duplicates=((EntrySeq(3), EntrySeq(1)),)))
     await store.commit_admission(hiding(FAX, 11.0, 2, "search", 4))
     await store.commit_update(quitting(FAX, 12.0, 2, sent=seqs(1, 2)))
-    assert await store.reset(FAX, None) == ResetDone(shown=4)
+    assert await store.reset(FAX, None) == ResetDone(shown=4, ruled={"search": 1})
     found = await store.load_device(FAX)
     assert (list(found.announced), found.next_position, found.duplicates) == ([], 0, {})
     assert (list(found.decided), list(found.hidden)) == ([], [])
