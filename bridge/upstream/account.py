@@ -15,7 +15,6 @@ from bridge.upstream.acting import Begun
 from bridge.upstream.batches import Batches, Sink
 from bridge.upstream.bringing_back import bring_back
 from bridge.upstream.carrying_out import CarryingOut
-from bridge.upstream.fetching import open_for
 from bridge.upstream.gathering import Gathering
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.health import AccountHealth
@@ -24,7 +23,7 @@ from bridge.upstream.link import Link
 from bridge.upstream.listing import search
 from bridge.upstream.measuring import Measuring
 from bridge.upstream.names import MailboxNames
-from bridge.upstream.opening import ensure_open
+from bridge.upstream.opening import Opening, ensure_open
 from bridge.upstream.outcome import Copied, Outcome
 from bridge.upstream.pool import Pool
 from bridge.upstream.probing import probe
@@ -166,7 +165,7 @@ class Account:
         fetching = HeaderFetching(key.mailbox, uidvalidity, uids, self._stumbling)
 
         async def job(link: Link, put: Put) -> None:
-            await open_for(link, self._names, Location(key, uidvalidity, fetching.highest))
+            await Opening(link, self._names, Location(key, uidvalidity, fetching.highest)).settle()
             await fetching.stretch(link, put)
 
         while fetching.left:

@@ -13,9 +13,10 @@ from bridge.model.places import Location, MailboxKey
 from bridge.telemetry import count
 from bridge.upstream.bodies import BodySorter, Piece
 from bridge.upstream.failures import Dropped
-from bridge.upstream.fetching import keep_warm, open_for
+from bridge.upstream.fetching import keep_warm
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
+from bridge.upstream.opening import Opening
 from bridge.upstream.patience import Patience
 from bridge.upstream.pool import Pool
 from bridge.upstream.request import DRAIN_OCTETS, Request
@@ -119,9 +120,11 @@ class Batches:
 
     async def _fetch(self, link: Link) -> None:
         highest = max(uid for batch in self._queue for uid in batch.left)
-        await open_for(link, self._names, Location(self._key, self._uidvalidity, highest), at_once=True)
-        patience, sorter = link.patience(), BodySorter(link)
+        opening = Opening(link, self._names, Location(self._key, self._uidvalidity, highest))
         self._begin(link, first=True)
+        await opening.settle(*self._under_way)
+        patience, sorter = link.patience(), BodySorter(link)
+        self._begin(link)
         self._link = link
         try:
             while self._under_way:
@@ -177,8 +180,6 @@ class Batches:
         batch = self._batch_of(uid)
         if batch is not None:
             del batch.left[uid]
-            if not batch.left and self._link is not None:
-                self._link.saw(uid)
             if not self._closed:
                 self._sink.arrived(uid, text)
             else:

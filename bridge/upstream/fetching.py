@@ -13,7 +13,7 @@ from bridge.upstream.assembly import AHEAD_OCTETS, Assembly, Range
 from bridge.upstream.bodies import BodySorter
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
-from bridge.upstream.opening import check_numbering, ensure_open, examine
+from bridge.upstream.opening import Opening, ensure_open
 from bridge.upstream.pool import Pool
 from bridge.upstream.request import Request
 from bridge.upstream.urgency import Urgency
@@ -23,26 +23,6 @@ PIPELINE = 2
 
 GONE_CODES = frozenset({"EXPUNGEISSUED", "NONEXISTENT"})
 """Response codes of a NO that mean that the message is no longer there (RFC 5530 §3)."""
-
-
-async def open_for(link: Link, names: MailboxNames, location: Location, *, at_once: bool = False) -> bool:
-    """Have the location's mailbox open, fresh enough to know the message; True when it was opened only now.
-
-    With `at_once`, a mailbox that was open before the message came is asked for news together with what is asked next:
-    that saves a round trip, and what does not come has to be looked for once more after opening it anew. Raises
-    `MailboxChanged` under another UIDVALIDITY.
-    """
-    before = link.selected
-    selected = await ensure_open(link, names, location.key.mailbox)
-    if selected is before:
-        # It may be that of before somebody made it anew: a server lets that stay open.
-        renumbered, newer = selected.uidvalidity != location.uidvalidity, location.uid >= selected.uidnext
-        if renumbered or (newer and not at_once):
-            selected = await examine(link, names, location.key.mailbox)
-        elif newer:
-            link.begin(commands.noop())
-    check_numbering(link, selected, location.uidvalidity)
-    return selected is not before
 
 
 def keep_warm(pool: Pool, names: MailboxNames, mailbox: MailboxName) -> None:
@@ -61,8 +41,11 @@ class Fetching:
     about the message alone are raised when nothing is under way any more, so that the connection stays of use.
     """
 
-    def __init__(self, link: Link, location: Location, text: Assembly, news: Callable[[], object]) -> None:
+    def __init__(
+        self, link: Link, opening: Opening, location: Location, text: Assembly, news: Callable[[], object]
+    ) -> None:
         self._link = link
+        self._opening = opening
         self._uid = location.uid
         self._uids = UidSet.from_uids([location.uid])
         self._what = f"UID {location.uid} of {location.key.mailbox}"
@@ -81,6 +64,7 @@ class Fetching:
     async def ranges(self) -> None:
         """Fetch in ranges. Raises `MessageGone`, `MessageChanged`, `UpstreamRefused`, or how the connection ended."""
         self._ask()
+        await self._open()
         while self._under_way:
             self._take(await self._link.step(self._patience))
             self._ask()
@@ -89,12 +73,18 @@ class Fetching:
     async def whole(self, room: trio.lowlevel.ParkingLot) -> None:
         """Fetch as one. While nobody takes what came (`room` is where to wait), the server waits, too."""
         self._send(self._text.whole_range(), owed=self._text.thought)
+        await self._open()
         while self._under_way:
             self._take(await self._link.step(self._patience))
             while self._text.held >= AHEAD_OCTETS and not self._link.hurry:
                 await room.park()
                 self._patience.renew()
         await self._end()
+
+    async def _open(self) -> None:
+        facts = () if self._facts is None else (self._facts,)
+        await self._opening.settle(*self._under_way, *facts)
+        self._patience.renew()
 
     async def _end(self) -> None:
         if self._facts is not None and not self._facts_told:
@@ -138,19 +128,15 @@ class Fetching:
                 self._news()
         match event:
             case Fetched(uid=self._uid, size=size):
-                self._saw()
+                self._seen = True
                 if size is not None:
                     self._compare(size)
             case FetchedBody(uid=self._uid):
-                self._saw()
+                self._seen = True
             case Tagged():
                 self._land(event)
             case _:
                 pass
-
-    def _saw(self) -> None:
-        self._seen = True
-        self._link.saw(self._uid)
 
     def _compare(self, size: int) -> None:
         self._there = True

@@ -30,6 +30,7 @@ class Link:
 
     After a failure `lost` is set: everything raises it, and all that can be done is `close`. `owed` is about how many
     octets the commands under way will still bring; `hurry` says that nobody waits for their answers any more.
+    `overhear` is given every event, whatever it belongs to: what a server tells by itself comes at any time.
     """
 
     def __init__(self, account: str, stream: Stream, timeout: float) -> None:
@@ -43,7 +44,8 @@ class Link:
         self.owed = 0
         self.hurry = False
         self.wanted: Callable[[Urgency], bool] = lambda urgency: False
-        self._opening: Selected | None = None
+        self.overhear: Callable[[Event], None] = lambda event: None
+        self._openings: dict[str, Selected] = {}
         self._ended: dict[str, Tagged] = {}
         self._listening: trio.CancelScope | None = None
         self._receiving: trio.CancelScope | None = None
@@ -128,20 +130,13 @@ class Link:
 
     async def open(self, command: Command, selected: Selected) -> Tagged:
         """Send EXAMINE or SELECT. After its OK, `selected` is what is open; after NO nothing is (RFC 3501 §6.3.1)."""
-        self.selected, self._opening = None, selected
-        try:
-            answer = await self.ask(command)
-        finally:
-            self._opening = None
-        if answer.kind == "OK":
-            selected.settled = True
-            self.selected = selected
-        return answer
+        return await self.finish(self.begin_open(command, selected), self.patience())
 
-    def saw(self, uid: int) -> None:
-        """Take note that the server gave this message, so that the open mailbox is known to have it."""
-        if self.selected is not None:
-            self.selected.saw(uid)
+    def begin_open(self, command: Command, selected: Selected) -> str:
+        """Queue EXAMINE or SELECT, as `begin` does: commands behind it find that mailbox open, if it opens."""
+        tag = self.begin(command)
+        self._openings[tag] = selected
+        return tag
 
     # --- what the server says by itself
 
@@ -192,13 +187,28 @@ class Link:
         return event
 
     def _note(self, event: Event) -> None:
-        mailbox = self._opening or self.selected
+        self.overhear(event)
+        if isinstance(event, Tagged):
+            self._end(event)
+            return
+        mailbox = self._meant() if self._openings else self.selected
         if mailbox is not None:
             mailbox.note(event)
         if isinstance(event, Status) and event.kind == "BYE":
             self._bye = event.text or "BYE"
             self._pause = pause_of(event.code.name if event.code else "", event.text)
-        if isinstance(event, Tagged) and not self.imap.open_tags:
+
+    def _meant(self) -> Selected | None:
+        """Give the mailbox that responses are about: servers carry out commands in their order."""
+        oldest = next(iter(self.imap.open_tags), "")
+        return self._openings.get(oldest, self.selected)
+
+    def _end(self, event: Tagged) -> None:
+        if (opened := self._openings.pop(event.tag, None)) is not None:
+            opened.note(event)
+            opened.settled = event.kind == "OK"
+            self.selected = opened if opened.settled else None
+        if not self.imap.open_tags:
             self.owed = 0
 
     async def _exchange(self, patience: Patience) -> None:

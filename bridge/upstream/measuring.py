@@ -9,11 +9,10 @@ from bridge.model.names import Uid, UidValidity
 from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.octets import CrlfRepair, HeaderScan
 from bridge.upstream.bodies import BodySorter, Piece
-from bridge.upstream.fetching import open_for
 from bridge.upstream.latest import FEW, LARGEST, Latest
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
-from bridge.upstream.opening import check_numbering, examine
+from bridge.upstream.opening import Opening, check_numbering, examine
 from bridge.upstream.urgency import Urgency
 
 TOGETHER = 8
@@ -47,13 +46,15 @@ class Measuring:
         self._uidvalidity = uidvalidity
         self._in_ranges = in_ranges
         self._fresh = False
+        self._opening: Opening | None = None
         self._latest = latest
         self._keeps = len(self.left) <= FEW
 
     async def stretch(self, link: Link) -> None:
         """Count until done or interrupted; what the server will not give is left out, and not `left` either."""
         newest = Location(self._key, self._uidvalidity, max(self.left))
-        self._fresh = await open_for(link, self._names, newest, at_once=True)
+        self._opening = Opening(link, self._names, newest)
+        self._fresh = self._opening.fresh
         served = False
         while self.left and not link.hurry and not (served and link.wanted(Urgency.READ)):
             await self._some(link)
@@ -91,7 +92,6 @@ class Measuring:
             while octets.more:
                 await self._fetch(link, {uid: octets}, octets.seen, RANGE_OCTETS)
             if octets.begun and not octets.broken:
-                link.saw(uid)
                 self.counted.append((uid, octets.finish()))
                 self._latest.put((self._key.mailbox, self._uidvalidity, uid), octets.text)
 
@@ -101,6 +101,9 @@ class Measuring:
         for octets in counts.values():
             octets.expect(offset, length if self._in_ranges else None)
         tag = link.begin(commands.fetch_body(uids, *ranged), owed=length * len(counts))
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            await opening.settle(tag)
         patience, sorter = link.patience(), BodySorter(link)
         while not isinstance(event := await link.step(patience), Tagged) or event.tag != tag:
             for piece in sorter.take(event):

@@ -1,9 +1,10 @@
 """Opening mailboxes: read-only to read and watch, writable to carry out intents alone."""
 
-from bridge.imap import commands
+from bridge.imap import Command, commands
 from bridge.imap.events import Tagged
-from bridge.model.failures import MailboxChanged, MailboxMissing, UpstreamRefused
+from bridge.model.failures import MailboxChanged, MailboxMissing, UpstreamError, UpstreamRefused
 from bridge.model.names import MailboxName, UidValidity
+from bridge.model.places import Location
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.selected import Selected
@@ -11,9 +12,12 @@ from bridge.upstream.selected import Selected
 
 async def examine(link: Link, names: MailboxNames, mailbox: MailboxName) -> Selected:
     """Open a mailbox read-only, anew if it is open already: its state is then as of now. Raises `MailboxMissing`."""
-    command = commands.examine(names.spelled(mailbox), condstore=link.can("CONDSTORE"))
     selected = Selected(mailbox, writable=False)
-    return _checked(link, selected, await link.open(command, selected))
+    return _checked(link, selected, await link.open(_examine(link, names, mailbox), selected))
+
+
+def _examine(link: Link, names: MailboxNames, mailbox: MailboxName) -> Command:
+    return commands.examine(names.spelled(mailbox), condstore=link.can("CONDSTORE"))
 
 
 async def select(link: Link, names: MailboxNames, mailbox: MailboxName) -> Selected:
@@ -28,6 +32,46 @@ async def ensure_open(link: Link, names: MailboxNames, mailbox: MailboxName) -> 
     if selected is not None and selected.mailbox == mailbox and not selected.writable:
         return selected
     return await examine(link, names, mailbox)
+
+
+class Opening:
+    """A location's mailbox, opened read-only unless it is open and known to have the message.
+
+    What is asked next may go out before it is known whether the mailbox opened: that saves a round trip. Then `settle`
+    must be awaited before anything that comes is believed. `fresh`: it is being opened only now.
+    """
+
+    def __init__(self, link: Link, names: MailboxNames, location: Location) -> None:
+        self._link = link
+        self._uidvalidity = location.uidvalidity
+        self._tag: str | None = None
+        self._selected = Selected(location.key.mailbox, writable=False)
+        if not self._serves(link.selected, location):
+            self._tag = link.begin_open(_examine(link, names, location.key.mailbox), self._selected)
+        self.fresh = self._tag is not None
+
+    def _serves(self, selected: Selected | None, location: Location) -> bool:
+        if selected is None or selected.mailbox != location.key.mailbox or selected.writable:
+            return False
+        # One of another UIDVALIDITY may be that of before somebody made it anew: a server lets that stay open.
+        return selected.uidvalidity == location.uidvalidity and location.uid < selected.uidnext
+
+    async def settle(self, *behind: str) -> None:
+        """Wait until the mailbox is open. Raises what `examine` does, and `MailboxChanged` under another UIDVALIDITY.
+
+        When it raises, the commands `behind` it were answered, too, for nobody: so the connection stays of use.
+        """
+        if self._tag is None:
+            return
+        tag, self._tag = self._tag, None
+        patience = self._link.patience()
+        answer = await self._link.finish(tag, patience)
+        try:
+            check_numbering(self._link, _checked(self._link, self._selected, answer), self._uidvalidity)
+        except UpstreamError:
+            for each in behind:
+                await self._link.finish(each, patience)
+            raise
 
 
 def check_numbering(link: Link, selected: Selected, uidvalidity: UidValidity) -> None:

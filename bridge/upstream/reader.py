@@ -10,10 +10,10 @@ from bridge.model.places import Location
 from bridge.telemetry import count
 from bridge.upstream.assembly import Assembly
 from bridge.upstream.failures import Dropped, NothingCame
-from bridge.upstream.fetching import Fetching, keep_warm, open_for
+from bridge.upstream.fetching import Fetching, keep_warm
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
-from bridge.upstream.opening import check_numbering, examine
+from bridge.upstream.opening import Opening, check_numbering, examine
 from bridge.upstream.pool import Pool
 from bridge.upstream.request import Request
 from bridge.upstream.urgency import Urgency
@@ -124,12 +124,12 @@ class ContentReader:
     # --- the connection's task
 
     async def _fetch(self, link: Link) -> None:
-        fresh = await open_for(link, self._names, self._location, at_once=True)
+        opening = Opening(link, self._names, self._location)
         try:
-            await self._stretch(link)
+            await self._stretch(link, opening)
         except MessageGone:
             # A mailbox that was open already may not show what came since: look again before believing it.
-            if fresh:
+            if opening.fresh:
                 raise
             await self._look_anew(link)
         except NothingCame:
@@ -139,10 +139,10 @@ class ContentReader:
         selected = await examine(link, self._names, self._location.key.mailbox)
         check_numbering(link, selected, self._location.uidvalidity)
         self._text.start_again(looked_anew=True)
-        await self._stretch(link)
+        await self._stretch(link, Opening(link, self._names, self._location))
 
-    async def _stretch(self, link: Link) -> None:
-        fetching = Fetching(link, self._location, self._text, self._news.unpark_all)
+    async def _stretch(self, link: Link, opening: Opening) -> None:
+        fetching = Fetching(link, opening, self._location, self._text, self._news.unpark_all)
         if not self._in_ranges:
             await fetching.whole(self._room)
             return

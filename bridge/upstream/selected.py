@@ -45,11 +45,6 @@ class Selected:
             case _:
                 pass
 
-    def saw(self, uid: int) -> None:
-        """Take note of a message that the server gave: it is in the mailbox as it is open."""
-        if self.uidnext:
-            self.uidnext = max(self.uidnext, uid + 1)
-
     def _count(self, count: int) -> None:
         if self.settled and count != self.exists:
             self.changed = True

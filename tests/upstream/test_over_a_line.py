@@ -1,10 +1,13 @@
 """Downloads over a long line: how many round trips a device waits, by a clock that nothing but the line moves."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from bridge.maildrop import Maildrop, from_messages
+from bridge.model.failures import MailboxChanged
 from bridge.model.names import EntrySeq, MsgNum, Uid, Uidl, UidValidity
 from bridge.model.places import StoredMessage
 from bridge.sandbox import Rule, Script
@@ -189,14 +192,56 @@ class TestNewMail:
             assert await read(account, place_of(alone, 6)) == text(6, 8192)
             await self.measured(account, alone, 7)
             assert trio.current_time() - began <= (3 + SLACK) * ROUND_TRIP
-        assert len(alone.sandbox.commands("EXAMINE")) == 1
 
-    async def test_a_mailbox_that_shows_nothing_new_is_opened_anew(self, alone: Bed, lone_account: Account) -> None:
-        """Some servers show what came only to who opens the mailbox after that."""
+    @pytest.mark.parametrize("way", ["read", "batch", "measure"])
+    async def test_a_mailbox_that_is_not_open_costs_no_round_trip_more(
+        self, autojump_clock: MockClock, alone: Bed, way: str
+    ) -> None:
+        alone.sandbox.users["anna"].create("Other")
         alone.sandbox.deliver("anna", text(1, 8192))
-        await warm(alone, lone_account)
-        for number in range(2, 5):
+        other = place_of(alone, alone.sandbox.deliver("anna", text(2, 8192), "Other"), "Other")
+        async with line(ROUND_TRIP) as long, running(alone.settings(), connect=long.connect) as account:
+            await warm(alone, account)
+            began = trio.current_time()
+            if way == "read":
+                assert await read(account, other) == text(2, 8192)
+            elif way == "batch":
+                kept = Kept()
+                account.batches(other.key, other.uidvalidity, kept).ask({other.uid: 8192})
+                await kept.settled(1)
+                assert kept.texts == {other.uid: text(2, 8192)}
+            else:
+                await account.measure(other.key, other.uidvalidity, [other.uid], lambda uid, found: None)
+            assert trio.current_time() - began <= (1 + SLACK) * ROUND_TRIP
+
+    @pytest.mark.parametrize("way", ["read", "batch", "measure"])
+    async def test_what_lies_in_a_mailbox_numbered_anew_is_not_taken_for_it(
+        self, alone: Bed, lone_account: Account, way: str
+    ) -> None:
+        """What was asked for together with the opening comes, and is another message."""
+        alone.sandbox.users["anna"].create("Other")
+        uid = alone.sandbox.deliver("anna", text(1, 8192), "Other")
+        old = place_of(alone, uid, "Other")
+        alone.sandbox.recreate("anna", "Other")
+        assert alone.sandbox.deliver("anna", text(2, 8192), "Other") == uid
+        ways: dict[str, Callable[[], Awaitable[object]]] = {
+            "read": lambda: read(lone_account, old),
+            "batch": lambda: lone_account.gather(old.key, old.uidvalidity, {uid: 8192}),
+            "measure": lambda: lone_account.measure(old.key, old.uidvalidity, [uid], lambda uid, found: None),
+        }
+        with pytest.raises(MailboxChanged):
+            await ways[way]()
+        new = place_of(alone, uid, "Other")
+        assert await read(lone_account, new) == text(2, 8192)
+        assert {moment.connection for moment in alone.sandbox.commands("UID FETCH")} == {1}
+
+    async def test_a_mailbox_that_does_not_show_a_message_is_opened_anew(
+        self, alone: Bed, lone_account: Account
+    ) -> None:
+        """Some servers show what came only to who opens the mailbox after that."""
+        for number in range(1, 5):
             alone.sandbox.deliver("anna", text(number, 8192))
+        await warm(alone, lone_account)
         nothing = [Rule("command", Answer("OK"), "UID FETCH", f"{uid} (UID BODY.PEEK[]") for uid in (2, 3, 4)]
         alone.sandbox.script = Script(nothing)
         assert await read(lone_account, place_of(alone, 2)) == text(2, 8192)
