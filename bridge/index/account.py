@@ -3,18 +3,20 @@
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import trio
 
 from bridge.index.background import Background
-from bridge.index.looking import Look, Looker
-from bridge.index.mailbox import IndexedMailbox, same
+from bridge.index.freshness import Freshness
+from bridge.index.looking import Look
+from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import AccountPort, SpoolPort, StorePort, Watcher
 from bridge.index.round import AccountMemory, Round
 from bridge.index.spooling import SpoolAhead
+from bridge.index.sweeping import NOTHING, Sweeper, Told
 from bridge.model.failures import MailboxMissing, StoreError, UpstreamError, UpstreamUnavailable
-from bridge.model.names import MailboxName, Uid, UidValidity
+from bridge.model.names import MailboxName, UidValidity
 from bridge.model.places import MailboxKey, MailboxState, Suspicion
 from bridge.model.settings import AccountSettings
 from bridge.telemetry import count, get_logger
@@ -25,8 +27,10 @@ FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 60.0
 """Seconds between tries to reach an upstream that is down; half to all of it, so that accounts do not march in step."""
 
-PASSES = 8
-"""How often mailboxes are looked at again in one round because others lost messages meanwhile."""
+INBOX = MailboxName("INBOX")
+
+LOOK_SECONDS = 600.0
+"""Between looks at all mailboxes, also where the server tells of changes: of some things it tells nothing."""
 
 QUOTA_SECONDS = 3600.0
 """How long what the server said of its quota is good."""
@@ -70,13 +74,10 @@ class IndexedAccount:
         self._now = now
         self._orphans: dict[MailboxKey, MailboxState] = {}
         self._problem = ""
-        self._live = False
-        self._dirty = True
-        self._fresh = trio.Event()
+        self._freshness = Freshness(settings.poll_interval / 2)
         self._nudge = trio.Event()
         self._watching = trio.CancelScope()
         self._quota_asked = -math.inf
-        self._examined: MailboxName | None = None
 
     async def load(
         self,
@@ -110,20 +111,33 @@ class IndexedAccount:
         """What is wrong just now, in sentences, or nothing."""
         return "; ".join(dict.fromkeys([*([self._problem] if self._problem else []), *self.missing.values()]))
 
-    @property
-    def fresh(self) -> bool:
-        """True while the watcher is connected and nothing is waiting to be listed."""
-        return self._live and not self._dirty
+    def fresh(self, selectors: Iterable[str]) -> bool:
+        """True while nothing that is known to have come to these mailboxes waits to be listed, and each of them is told
+        of as it changes, or was asked after lately. One that is not there has nothing to wait for.
+        """
+        return all(self._fresh(selector) for selector in selectors)
 
-    async def wait_fresh(self) -> None:
-        """Wait until the index is fresh; the caller brings the deadline. Hurries a refresher that is backing off."""
+    def _fresh(self, selector: str) -> bool:
+        if selector in self.missing:
+            return self._freshness.watcher is not None
+        name = self.names.get(selector)
+        return name is not None and self._freshness.fresh(name)
+
+    async def wait_fresh(self, selectors: Collection[str] | None = None) -> None:
+        """Wait until mailboxes are fresh, all if none are named; the caller brings the deadline. Hurries a refresher
+        that is backing off, and has a server asked that was not asked lately.
+        """
+        wanted = self.selectors if selectors is None else selectors
         self._nudge.set()
-        while not self.fresh:
-            await self._fresh.wait()
+        while not self.fresh(wanted):
+            stale = self._freshness.stale(self.names[each] for each in wanted if each in self.names)
+            if stale and self._freshness.watcher is not None:
+                self._freshness.watcher.ask(stale)
+            await self._freshness.settled()
 
     def look_again(self) -> None:
         """Look at every mailbox again, over a new connection, as soon as may be."""
-        self._dirty = True
+        self._freshness.lost()
         self._watching.cancel()
         self._nudge.set()
 
@@ -153,8 +167,7 @@ class IndexedAccount:
                 self._note(failure)
                 asked = failure.pause if isinstance(failure, UpstreamUnavailable) else 0.0
             finally:
-                self._live = False
-                self._dirty = True
+                self._freshness.lost()
             if trio.current_time() - began > LAST_BACKOFF:
                 pause = FIRST_BACKOFF
             # What the server asked for is kept to whoever is at the door.
@@ -178,45 +191,84 @@ class IndexedAccount:
 
     async def _watch(self, watcher: Watcher) -> None:
         """Watch until a loss is doubted, which wants a look over another connection, or the connection fails."""
-        self._examined = None
         for mailbox in self.mailboxes.values():
             mailbox.verified = False
         await self._resolve(watcher)
+        self._freshness.connected(watcher)
+        sweeper = self._sweeper(watcher)
+        followed: list[MailboxName] = []
         alarmed = False
         while not alarmed:
             if self.missing:
                 await self._resolve(watcher)
             mailboxes = self._reachable()
-            alarmed = await self._look_round(watcher, mailboxes)
-            self._publish()
+            names, told = [mailbox.key.mailbox for mailbox in mailboxes], NOTHING
+            if names != followed and len(names) > 1:
+                told, followed = await watcher.follow(names), names
+            alarmed = await self._look_at_all(sweeper, mailboxes, told)
             await self._ask_quota(watcher)
             if not alarmed:
-                alarmed = await self._follow(watcher, mailboxes)
+                alarmed = await self._follow(sweeper, mailboxes)
 
-    async def _follow(self, watcher: Watcher, mailboxes: Sequence[IndexedMailbox]) -> bool:
-        """Follow the open mailbox until the others are due for a look; True when a loss is doubted."""
-        until = self._next_look(len(mailboxes) > 1 or bool(self.missing))
-        while (left := until - trio.current_time()) > 0:
-            if not await watcher.wait(min(left, self.settings.poll_interval), self._next_uid(mailboxes[0])):
-                continue
-            self._dirty = True
-            if await self._look_round(watcher, mailboxes, mailboxes[:1]):
-                self._publish()
+    def _sweeper(self, watcher: Watcher) -> Sweeper:
+        def moved_in() -> bool:
+            return bool(self._orphans)
+
+        return Sweeper(watcher, self._store, self._reachable, self._searches_of, self._miss, self._settle, moved_in)
+
+    async def _look_at_all(self, sweeper: Sweeper, mailboxes: Sequence[IndexedMailbox], told: Told) -> bool:
+        """Look at those first that are listed already: a first listing takes its time. True when a loss is doubted."""
+        listed = [mailbox for mailbox in mailboxes if mailbox.parts]
+        unlisted = [mailbox for mailbox in mailboxes if not mailbox.parts]
+        for some in (listed, unlisted):
+            if some and await self._look_round(sweeper, mailboxes, some, told):
                 return True
-            self._publish()
-            until = min(until, self._next_look(len(mailboxes) > 1))
+        self.left.clear()
         return False
 
-    def _next_uid(self, mailbox: IndexedMailbox) -> Uid | None:
-        """Give the lowest UID that what comes can have; None where what came must be looked at with all the rest."""
-        plain = mailbox.snapshot is not None and mailbox.verified and not mailbox.restless and not self.memory.held
-        return mailbox.state.uidnext if plain and mailbox.state is not None else None
+    async def _follow(self, sweeper: Sweeper, mailboxes: Sequence[IndexedMailbox]) -> bool:
+        """Follow the mailboxes until all are due for a look; True when a loss is doubted."""
+        watcher = sweeper.watcher
+        names = [mailbox.key.mailbox for mailbox in mailboxes]
+        until, polled = self._next_look(), trio.current_time()
+        while (now := trio.current_time()) < until:
+            silent = [name for name in names[1:] if not watcher.pushed(name)]
+            if silent and now >= polled + self.settings.poll_interval:
+                watcher.ask(silent)
+                polled = now
+            due = min(until, polled + self.settings.poll_interval) if silent else until
+            self._freshness.waits(names, opened=names[0])
+            await watcher.wait(max(0.0, due - now), self._plain(mailboxes))
+            told, heard = watcher.take_news(), trio.current_time()
+            changed = [mailbox for mailbox in mailboxes if self._changed(sweeper, mailbox, told)]
+            self._freshness.stirred(mailbox.key.mailbox for mailbox in changed)
+            polled = heard if silent and set(silent) <= set(told) else polled
+            if changed and await self._look_round(sweeper, mailboxes, changed, told):
+                return True
+            self._settle(told, heard)
+            until = min(until, self._next_look())
+        return False
 
-    def _next_look(self, several: bool) -> float:
+    def _changed(self, sweeper: Sweeper, mailbox: IndexedMailbox, told: Told) -> bool:
+        if mailbox.key.mailbox == sweeper.opened and sweeper.watcher.changed:
+            # Whatever its numbers say: they may be as before, though one came and one went.
+            return True
+        state = told.get(mailbox.key.mailbox)
+        return state is not None and not (isinstance(state, MailboxState) and sweeper.as_known(mailbox, state))
+
+    def _plain(self, mailboxes: Sequence[IndexedMailbox]) -> dict[MailboxName, MailboxState]:
+        """Give those mailboxes of which what comes can be taken as it comes, without a look at the rest."""
+        if self.memory.held:
+            return {}
+        plain = (mailbox for mailbox in mailboxes if mailbox.parts and mailbox.verified and not mailbox.restless)
+        return {mailbox.key.mailbox: mailbox.state for mailbox in plain if mailbox.state is not None}
+
+    def _next_look(self) -> float:
         """When all mailboxes are to be looked at again, in Trio's time."""
-        poll = trio.current_time() + self.settings.poll_interval if several else math.inf
-        belief = trio.current_time() + max(1.0, self.memory.next_belief() - self._now())
-        return min(poll, belief, max(trio.current_time() + 1.0, self.memory.next_hold(self._cycle)))
+        now = trio.current_time()
+        look = now + (self.settings.poll_interval if self.missing else max(LOOK_SECONDS, self.settings.poll_interval))
+        belief = now + max(1.0, self.memory.next_belief() - self._now())
+        return min(look, belief, max(now + 1.0, self.memory.next_hold(self._cycle)))
 
     @property
     def _cycle(self) -> float:
@@ -225,13 +277,17 @@ class IndexedAccount:
     # --- a round
 
     async def _look_round(
-        self, watcher: Watcher, mailboxes: Sequence[IndexedMailbox], only: Sequence[IndexedMailbox] = ()
+        self, sweeper: Sweeper, mailboxes: Sequence[IndexedMailbox], first: Sequence[IndexedMailbox], told: Told
     ) -> bool:
-        """Look, and settle what was found; True when a loss is doubted."""
-        looks = await self._sweep(watcher, mailboxes, only)
-        if not looks and not self.memory.held:
-            self.left.clear()
-            return False
+        """Look, at some mailboxes first, and settle what was found; True when a loss is doubted."""
+        began = trio.current_time()
+        looks = await sweeper.sweep(mailboxes, first, told, held=bool(self.memory.held))
+        alarmed = (looks or self.memory.held) and await self._settle_round(sweeper.watcher, looks)
+        looked = {mailbox.key for mailbox in first} | {look.mailbox.key for look in looks}
+        self._settle((key.mailbox for key in looked), began)
+        return bool(alarmed)
+
+    async def _settle_round(self, watcher: Watcher, looks: Sequence[Look]) -> bool:
         known = {mailbox.key: mailbox for mailbox in self.mailboxes.values()}
         clock = trio.current_time()
         orphans = await self._orphaned(watcher) if any(look.renumbered for look in looks) else {}
@@ -246,103 +302,7 @@ class IndexedAccount:
             orphans=orphans,
         )
         await one.settle(looks)
-        if not only:
-            self.left.clear()
         return one.alarmed
-
-    async def _sweep(
-        self, watcher: Watcher, mailboxes: Sequence[IndexedMailbox], only: Sequence[IndexedMailbox]
-    ) -> list[Look]:
-        """Look until no look is older than a loss that another found: a message that is missing in one mailbox may have
-        come to another meanwhile. The first mailbox is the one left open, with nothing come to it since.
-        """
-        looker = Looker(watcher, self._store)
-        looks: dict[MailboxKey, Look] = {}
-        pending = list(only or mailboxes)
-        if only and (came := await looker.arrived(only[0], self._searches_of(only[0]))) is not None:
-            looks[came.mailbox.key] = came
-            pending = []
-        if only and self.memory.held:
-            pending += [mailbox for mailbox in mailboxes if mailbox not in only]
-        for _ in range(PASSES):
-            if not pending:
-                break
-            older = await self._pass(watcher, looker, mailboxes, pending, looks)
-            pending = [mailbox for mailbox in mailboxes if mailbox.key in older]
-            if not pending and self._examined != mailboxes[0].key.mailbox and mailboxes[0] in self._reachable():
-                pending = list(mailboxes[:1])
-        return list(looks.values())
-
-    async def _pass(
-        self,
-        watcher: Watcher,
-        looker: Looker,
-        mailboxes: Sequence[IndexedMailbox],
-        pending: Sequence[IndexedMailbox],
-        looks: dict[MailboxKey, Look],
-    ) -> set[MailboxKey]:
-        """Look at some mailboxes, the first of all at last; gives those whose look is older than a loss found now."""
-        older: set[MailboxKey] = set()
-        others = [mailbox for mailbox in pending if mailbox is not mailboxes[0]]
-        told = await watcher.states([mailbox.key.mailbox for mailbox in others]) if others else {}
-        for mailbox in [*others, *(mailbox for mailbox in pending if mailbox is mailboxes[0])]:
-            before = looks.pop(mailbox.key, None)
-            state = told.get(mailbox.key.mailbox)
-            if isinstance(state, MailboxState) and self._as_known(mailbox, before, state):
-                # As of the beginning of this pass, so older than what is found missing in it.
-                looks |= {mailbox.key: before} if before is not None else {}
-                continue
-            look = await self._reach(watcher, looker, mailbox, before, state)
-            older.discard(mailbox.key)
-            if look is not None:
-                looks[mailbox.key] = look
-                if not set(look.missing) <= set(before.missing if before is not None else ()):
-                    older |= {other.key for other in mailboxes if other is not mailbox}
-        return older
-
-    async def _reach(
-        self,
-        watcher: Watcher,
-        looker: Looker,
-        mailbox: IndexedMailbox,
-        before: Look | None,
-        told: MailboxState | UpstreamError | None,
-    ) -> Look | None:
-        """Look at a mailbox. One that is missing is an outage, not emptiness: it stays listed as it was."""
-        try:
-            if isinstance(told, UpstreamError):
-                raise told
-            return await self._look(watcher, looker, mailbox, before)
-        except MailboxMissing as failure:
-            self._miss(mailbox.key.mailbox, str(failure))
-            return None
-
-    async def _look(
-        self, watcher: Watcher, looker: Looker, mailbox: IndexedMailbox, before: Look | None
-    ) -> Look | None:
-        searches = self._searches_of(mailbox)
-        state = await watcher.examine(mailbox.key.mailbox)
-        self._examined = mailbox.key.mailbox
-        count("refreshes")
-        if self._as_known(mailbox, before, state):
-            return before
-        if mailbox.snapshot is None and (mailbox.begun or not self._orphans):
-            await mailbox.list_first(watcher, state)
-            highest = max(mailbox.parts[0].uids, default=0)
-            mailbox.found = await looker.search(mailbox, state, searches, highest)
-            return None
-        return await looker.look(mailbox, state, searches)
-
-    def _as_known(self, mailbox: IndexedMailbox, before: Look | None, state: MailboxState) -> bool:
-        """Tell whether a mailbox is as it was at the look before this one, or as it is published."""
-        if before is not None:
-            return same(before.state, state)
-        return self._settled(mailbox, state, self._searches_of(mailbox))
-
-    def _settled(self, mailbox: IndexedMailbox, state: MailboxState, searches: Sequence[str]) -> bool:
-        unchanged = mailbox.unchanged(state) and mailbox.searched(searches)
-        mailbox.verified = mailbox.verified or unchanged
-        return unchanged
 
     def _searches_of(self, mailbox: IndexedMailbox) -> list[str]:
         keys = (
@@ -399,8 +359,9 @@ class IndexedAccount:
         self.missing |= {selector: problem for selector, known in self.names.items() if known == name}
 
     def _reachable(self) -> list[IndexedMailbox]:
-        found = (name for selector, name in self.names.items() if selector not in self.missing)
-        return [self._mailbox(name) for name in dict.fromkeys(found)]
+        """Give the mailboxes there are. INBOX is the one left open: not every server tells of changes in it else."""
+        found = dict.fromkeys(name for selector, name in self.names.items() if selector not in self.missing)
+        return [self._mailbox(name) for name in sorted(found, key=lambda name: name != INBOX)]
 
     def _mailbox(self, name: MailboxName) -> IndexedMailbox:
         if name not in self.mailboxes:
@@ -409,10 +370,9 @@ class IndexedAccount:
 
     # --- afterwards
 
-    def _publish(self) -> None:
-        self._live, self._dirty = True, False
-        self._fresh.set()
-        self._fresh = trio.Event()
+    def _settle(self, mailboxes: Iterable[MailboxName], looked: float | None = None) -> None:
+        """Devices see these mailboxes as they are, or as they were when they were looked at, in Trio's time."""
+        self._freshness.looked(mailboxes, trio.current_time() if looked is None else looked)
         self.background.wake()
 
     async def _ask_quota(self, watcher: Watcher) -> None:

@@ -118,9 +118,8 @@ class DeviceMaildrops:
         """
         self._check_configured(device)
         self._counted.publish()
-        stale = {source.account for source in device.sources if not self._accounts[source.account].fresh}
-        if stale:
-            await self._refresh([self._accounts[account] for account in stale])
+        if stale := self._stale(device):
+            await self._refresh(stale)
             self._check_configured(device)
         if (standing := self._stands(device)) is not None:
             return standing
@@ -143,11 +142,19 @@ class DeviceMaildrops:
         holds = kept.holds(device, self._records.get(device.id), ground(device, self._accounts), self._now())
         return kept.maildrop if holds else None
 
-    async def _refresh(self, stale: Sequence[IndexedAccount]) -> None:
+    def _stale(self, device: DeviceSettings) -> dict[AccountId, list[str]]:
+        """Give the device's mailboxes that may have changed since the last look, by account, as it selects them."""
+        found: dict[AccountId, list[str]] = {}
+        for source in device.sources:
+            if not self._accounts[source.account].fresh((source.mailbox,)):
+                found.setdefault(source.account, []).append(source.mailbox)
+        return found
+
+    async def _refresh(self, stale: Mapping[AccountId, Sequence[str]]) -> None:
         with trio.move_on_after(self.refresh_wait):
             async with trio.open_nursery() as nursery:
-                for account in stale:
-                    nursery.start_soon(account.wait_fresh)
+                for account, mailboxes in stale.items():
+                    nursery.start_soon(self._accounts[account].wait_fresh, mailboxes)
 
     async def _wait_identified(self, device: DeviceSettings) -> None:
         """At first contact, wait a little for what tells copies apart."""

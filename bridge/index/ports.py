@@ -66,15 +66,48 @@ class Watcher(Protocol):
         """Give how many octets are used, and how many there may be, where the server tells."""
         ...
 
-    @property
-    def arrived(self) -> Arrivals | None:
-        """What came during the last `wait`, when that is all that changed and was fetched at once."""
+    async def follow(self, mailboxes: Sequence[MailboxName]) -> Mapping[MailboxName, MailboxState | UpstreamError]:
+        """Have the server tell of changes in these mailboxes by itself, where it can; gives the states of those that
+        are not open.
+        """
         ...
 
-    async def wait(self, seconds: float, first: Uid | None = None) -> bool:
-        """Wait for a change in the open mailbox; False after `seconds` without one. What came is fetched at once if
-        `first`, the lowest UID that it can have, is given.
+    def pushed(self, mailbox: MailboxName) -> bool:
+        """Tell whether the server tells of changes in a mailbox by itself, while `wait` waits."""
+        ...
+
+    def ask(self, mailboxes: Iterable[MailboxName]) -> None:
+        """Have the `wait` that is under way, or the next one, ask how mailboxes are, and return; from any task."""
+        ...
+
+    async def wait(self, seconds: float, known: Mapping[MailboxName, MailboxState] = ...) -> bool:
+        """Wait for news of the open mailbox, those that are `pushed`, and those asked after; False after `seconds`
+        without. What came to a mailbox that is `known`, as it was looked at, is fetched at once, into `arrived`.
         """
+        ...
+
+    def take_news(self) -> Mapping[MailboxName, MailboxState | UpstreamError]:
+        """Give how mailboxes are now of which `wait` heard."""
+        ...
+
+    @property
+    def changed(self) -> bool:
+        """True when the open mailbox changed since it was examined, by what the last `wait` heard."""
+        ...
+
+    @property
+    def arrived(self) -> Arrivals | None:
+        """What came to the open mailbox during the last `wait`, when that is all that changed and was fetched."""
+        ...
+
+    @property
+    def last_heard(self) -> float:
+        """When the server last said anything, in Trio's time."""
+        ...
+
+    @property
+    def asked(self) -> float:
+        """When the open mailbox was last asked after, in Trio's time."""
         ...
 
 

@@ -23,27 +23,26 @@ class Catching:
         self._link = link
         self._first = first
         emailid, gmail = link.can("OBJECTID"), link.can("X-GM-EXT-1")
+        self._rows: dict[Uid, ListedMessage] = {}
+        self._headers: dict[Uid, bytes] = {}
         command = commands.fetch_arrivals(first, IDENTITY_FIELDS, emailid, gmail)
-        self._tag = link.begin(command, owed=messages * ARRIVAL_OCTETS)
+        self._tag = link.begin(command, owed=messages * ARRIVAL_OCTETS, keep=self._keep)
+
+    def _keep(self, event: Event) -> None:
+        match event:
+            case Fetched(uid=int() as uid, size=int() as size, date=int() as date) if uid >= self._first:
+                self._rows[Uid(uid)] = ListedMessage(Uid(uid), size, date, event.identity)
+                header = header_of(event.sections)
+                if header is not None:
+                    self._headers[Uid(uid)] = header
+            case _:
+                pass
 
     async def finish(self, selected: Selected, before: MailboxState) -> Arrivals | None:
         """Wait for what came; None when the server does not give it, or gives less than a listing needs."""
-        rows: dict[Uid, ListedMessage] = {}
-        headers: dict[Uid, bytes] = {}
-
-        def keep(event: Event) -> None:
-            match event:
-                case Fetched(uid=int() as uid, size=int() as size, date=int() as date) if uid >= self._first:
-                    rows[Uid(uid)] = ListedMessage(Uid(uid), size, date, event.identity)
-                    header = header_of(event.sections)
-                    if header is not None:
-                        headers[Uid(uid)] = header
-                case _:
-                    pass
-
-        answer = await self._link.finish(self._tag, self._link.patience(), keep)
+        answer, rows = await self._link.finish(self._tag, self._link.patience()), self._rows
         if answer.kind != "OK" or before.exists + len(rows) != selected.exists:
             return None
         uidnext = Uid(max(rows, default=self._first - 1) + 1)
         state = MailboxState(UidValidity(selected.uidvalidity), uidnext, selected.exists, before.modseq)
-        return Arrivals(state, tuple(rows[uid] for uid in sorted(rows)), headers)
+        return Arrivals(state, tuple(rows[uid] for uid in sorted(rows)), self._headers)

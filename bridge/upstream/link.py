@@ -46,6 +46,7 @@ class Link:
         self.wanted: Callable[[Urgency], bool] = lambda urgency: False
         self.overhear: Callable[[Event], None] = lambda event: None
         self._openings: dict[str, Selected] = {}
+        self._keepers: dict[str, Callable[[Event], None]] = {}
         self._ended: dict[str, Tagged] = {}
         self._listening: trio.CancelScope | None = None
         self._receiving: trio.CancelScope | None = None
@@ -70,15 +71,22 @@ class Link:
 
     # --- commands
 
-    def begin(self, command: Command, owed: int = 0) -> str:
-        """Queue a command; it goes out at the next `step` or `nudge`. `owed` is about how many octets it will bring."""
+    def begin(self, command: Command, owed: int = 0, keep: Callable[[Event], None] | None = None) -> str:
+        """Queue a command; it goes out at the next `step` or `nudge`. `owed` is about how many octets it will bring.
+
+        `keep` is given every untagged event until the command's end. Of several commands under way a server may carry
+        out the later one first, so it must pick out its own.
+        """
         if self.lost is not None:
             raise self.lost
         self.owed += owed
         try:
-            return self.imap.send(command)
+            tag = self.imap.send(command)
         except ImapProtocolError as failure:
             raise self._broken(failure) from failure
+        if keep is not None:
+            self._keepers[tag] = keep
+        return tag
 
     def nudge(self) -> None:
         """Have what was queued sent at once, also while the owner waits in a `step` for what comes."""
@@ -191,6 +199,8 @@ class Link:
         if isinstance(event, Tagged):
             self._end(event)
             return
+        for keep in self._keepers.values():
+            keep(event)
         mailbox = self._meant() if self._openings else self.selected
         if mailbox is not None:
             mailbox.note(event)
@@ -204,6 +214,7 @@ class Link:
         return self._openings.get(oldest, self.selected)
 
     def _end(self, event: Tagged) -> None:
+        self._keepers.pop(event.tag, None)
         if (opened := self._openings.pop(event.tag, None)) is not None:
             opened.note(event)
             opened.settled = event.kind == "OK"

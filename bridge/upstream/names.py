@@ -42,7 +42,7 @@ class MailboxNames:
 
         def keep(event: Event) -> None:
             if isinstance(event, Listed):
-                found[_plain(event.name)] = event
+                found[plain(event.name)] = event
 
         # Asked for by name only where LIST has that form; without it many servers tell it in any LIST.
         asks = link.can("SPECIAL-USE") and link.can("LIST-EXTENDED")
@@ -62,7 +62,7 @@ class MailboxNames:
 
     def spelled(self, mailbox: MailboxName) -> str | bytes:
         """Give a name as commands take it: the server's own spelling where it is known."""
-        listed = self._listed.get(_plain(mailbox))
+        listed = self._listed.get(plain(mailbox))
         return listed.raw if listed is not None and listed.raw else mailbox
 
     def _find(self, selector: str) -> MailboxName | None:
@@ -82,7 +82,7 @@ class MailboxNames:
 
     def _by_name(self, candidates: Iterable[str]) -> MailboxName | None:
         for candidate in candidates:
-            listed = self._listed.get(_plain(candidate))
+            listed = self._listed.get(plain(candidate))
             if listed is not None and _holds_mail(listed):
                 return MailboxName(listed.name)
         return None
@@ -104,7 +104,7 @@ def _holds_mail(listed: Listed) -> bool:
     return not listed.attributes & {"\\Noselect", "\\NonExistent"}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Give a name as it is looked up: composed, and with INBOX in capitals, also as a parent (RFC 9051 §5.1)."""
     name = unicodedata.normalize("NFC", name)
     return INBOX + name[5:] if name[:5].upper() == INBOX and not name[5:6].isalnum() else name

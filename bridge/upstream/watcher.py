@@ -1,6 +1,6 @@
 """The connection that lists and watches."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import trio
@@ -10,13 +10,14 @@ from bridge.model.failures import UpstreamError, UpstreamRefused
 from bridge.model.names import MailboxName, Uid, UidValidity
 from bridge.model.places import Arrivals, ListedMessage, MailboxState
 from bridge.search import SearchMistake, parse
-from bridge.upstream.arrivals import FEW, Catching
 from bridge.upstream.connection import Connection
+from bridge.upstream.errands import Errands
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.idling import Idler
 from bridge.upstream.link import Link
 from bridge.upstream.listing import WAITING, list_messages, search, search_all
 from bridge.upstream.names import INBOX, MailboxNames
+from bridge.upstream.news import News
 from bridge.upstream.opening import check_numbering, ensure_open, examine
 from bridge.upstream.pool import Pool
 from bridge.upstream.quota import quota
@@ -28,6 +29,8 @@ from bridge.upstream.urgency import Urgency
 
 T = TypeVar("T")
 Sink = Callable[[list[ListedMessage]], Awaitable[None]]
+
+NOTHING: Mapping[MailboxName, MailboxState] = {}
 
 BUSY_LOOK = 5.0
 """Seconds between looks at the watched mailbox while the only connection serves devices."""
@@ -53,6 +56,9 @@ class Watcher:
         self._names = names
         self._stumbling = stumbling
         self._idler = Idler(poll_interval)
+        self._news = News()
+        self._asking: set[MailboxName] = set()
+        self.changed = False
         self.arrived: Arrivals | None = None
         self._mailbox = INBOX
         self._state: MailboxState | None = None
@@ -72,6 +78,11 @@ class Watcher:
         if self._connection.link is not None:
             self._last_heard = self._connection.link.last_heard
         return self._last_heard
+
+    @property
+    def asked(self) -> float:
+        """When the examined mailbox was last opened or asked after, in Trio's time."""
+        return self._idler.asked
 
     async def resolve(self, selector: str) -> MailboxName:
         """Give the mailbox that a selector names; a special use such as `\\Junk`, or a name as people write it.
@@ -93,6 +104,7 @@ class Watcher:
         self._state = None
         self._state = await self._ask(lambda link: self._examine(link, mailbox))
         self._mailbox = mailbox
+        self._news.heard([mailbox])
         return self._state
 
     async def _examine(self, link: Link, mailbox: MailboxName) -> MailboxState:
@@ -126,6 +138,7 @@ class Watcher:
     async def _states(self, link: Link, mailboxes: Sequence[MailboxName]) -> States:
         opened = link.selected.mailbox if link.selected is not None else None
         found = await ask_states(link, self._names, [each for each in mailboxes if each != opened])
+        self._news.heard(found)
         if opened is not None and opened in mailboxes:
             found[opened] = (await examine(link, self._names, opened)).state
         return found
@@ -192,55 +205,83 @@ class Watcher:
     async def _search(self, link: Link) -> UidSet:
         return await search_all(link, (await self._open(link)).exists)
 
-    async def wait(self, seconds: float, first: Uid | None = None) -> bool:
-        """Wait until the examined mailbox changed since it was examined: True. False after `seconds` without that.
+    # --- news
+
+    async def follow(self, mailboxes: Sequence[MailboxName]) -> States:
+        """Have the server tell by itself of changes in these mailboxes, where it can, from now on; gives the states of
+        those that are not open. One round trip, or two.
+        """
+        return await self._ask(lambda link: self._news.begin(link, self._names, mailboxes))
+
+    def pushed(self, mailbox: MailboxName) -> bool:
+        """Tell whether the server tells of changes in a mailbox by itself, while `wait` waits."""
+        return mailbox in self._news.pushed or (mailbox == self._mailbox and self.pushes)
+
+    def ask(self, mailboxes: Iterable[MailboxName]) -> None:
+        """Have the `wait` that is under way, or the next one, ask how mailboxes are, and return; from any task."""
+        self._asking.update(mailboxes)
+        if self._connection.link is not None:
+            self._connection.link.interrupt()
+
+    def take_news(self) -> States:
+        """Give how mailboxes are of which the server told something during `wait`, or was asked; the examined one among
+        them if it changed.
+        """
+        return self._news.take()
+
+    async def wait(self, seconds: float, known: Mapping[MailboxName, MailboxState] = NOTHING) -> bool:
+        """Wait until there is news: True, and `take_news` has it. False after `seconds` without.
 
         IDLE where the server has it, renewed every two minutes, so that a dead connection is noticed; else NOOP every
-        `poll_interval`. When only a few messages came, and `first` is the lowest UID that they can have, `arrived` has
-        them afterwards, in the same round trip that ends IDLE: then the mailbox counts as examined with them.
+        `poll_interval`. `changed` tells afterwards whether the examined mailbox changed since it was examined. When
+        only a few messages came to it, and it is `known`, `arrived` has them afterwards, in the same round trip that
+        ends IDLE: then the mailbox counts as examined with them.
         """
-        self.arrived = None
+        self.arrived, self.changed = None, False
         until = trio.current_time() + seconds
-        while not await self._ask(lambda link: self._wait(link, until, first), Urgency.WAIT):
+        while not await self._ask(lambda link: self._wait(link, until, known), Urgency.WAIT):
             if trio.current_time() >= until:
                 return False
         return True
 
-    async def _wait(self, link: Link, until: float, first: Uid | None) -> bool:
+    async def _wait(self, link: Link, until: float, known: Mapping[MailboxName, MailboxState]) -> bool:
         """Wait until somebody else needs the connection, too; then it is asked for again behind them."""
         now = trio.current_time()
-        if link.wanted(Urgency.MEASURE) and now < self._looked + BUSY_LOOK:
+        if link.wanted(Urgency.MEASURE) and now < self._looked + BUSY_LOOK and not self._asking:
             return False
         selected = await ensure_open(link, self._names, self._mailbox)
         self._looked = now
-        catching: list[Catching] = []
+        errands = Errands(link, self._names, selected, known)
 
         def changed() -> bool:
-            return selected.changed or not self._same(selected.state)
+            return selected.changed or not self._same(selected.state) or self._news.any
 
         def ending() -> None:
-            if not catching and first is not None and self._grew(selected):
-                self._pool.latest.listed_anew(self._mailbox, first)
-                catching.append(Catching(link, first, FEW))
+            if errands.fetch():
+                self._pool.latest.listed_anew(self._mailbox, known[self._mailbox].uidnext)
+            if self._asking:
+                errands.ask(self._asking)
+                self._asking = set()
 
-        await self._idler.wait(link, until, changed, ending)
+        def enough() -> bool:
+            return changed() or errands.begun or bool(self._asking)
+
+        await self._idler.wait(link, until, enough, ending)
         ending()
-        if catching and self._state is not None:
-            await self._catch_up(catching[0], selected, self._state)
-        return bool(self.arrived) or changed()
+        self._arrive(await errands.finish(self._news), selected)
+        self.changed = self.arrived is not None or selected.changed or not self._same(selected.state)
+        if self.changed:
+            self._news.put({self._mailbox: selected.state})
+        elif errands.asked_open and self._state is not None:
+            self._idler.asked = trio.current_time()
+            self._news.put({self._mailbox: self._state})
+        return self._news.any
 
-    def _grew(self, selected: Selected) -> bool:
-        """Tell whether a few messages came to the examined mailbox and, as far as is known, none went."""
-        seen = self._state
-        if seen is None or selected.uidvalidity != seen.uidvalidity or selected.shrank:
-            return False
-        return 0 < selected.exists - seen.exists <= FEW
-
-    async def _catch_up(self, catching: Catching, selected: Selected, before: MailboxState) -> None:
-        self.arrived = await catching.finish(selected, before)
-        if self.arrived is not None:
-            self._state = self.arrived.state
-            selected.uidnext, selected.changed = self.arrived.state.uidnext, False
+    def _arrive(self, arrived: Arrivals | None, selected: Selected) -> None:
+        self.arrived = arrived
+        if arrived is not None:
+            self._state = arrived.state
+            selected.uidnext, selected.changed = arrived.state.uidnext, False
 
     def _same(self, state: MailboxState) -> bool:
         seen = self._state

@@ -63,8 +63,8 @@ class Seen:
 class World:
     """The upstreams, and the model."""
 
-    def __init__(self, providers: bool, modseqs: bool) -> None:
-        self.mail = FakeUpstream("mail", providers=providers, modseqs=modseqs)
+    def __init__(self, providers: bool, modseqs: bool, notifies: bool) -> None:
+        self.mail = FakeUpstream("mail", providers=providers, modseqs=modseqs, notifies=notifies)
         self.other = FakeUpstream("other")
         self.upstreams = {"mail": self.mail, "other": self.other}
         for box in (*BOXES, "Trash", "Archive"):
@@ -300,16 +300,16 @@ def after(*deeds: Deed) -> list[Deed]:
     return [*SEEN, *deeds, *AGAIN]
 
 
-@example(False, False, after(("reuse", 0, 0)))
-@example(True, False, after(("reuse", 0, 1)))
-@example(False, True, after(("renumber", 1, 0), ("move", 0, 1)))
-@example(False, False, after(("copy", 0, 0), ("moment", 0, 0), ("expunge", 0, 0)))
-@example(False, False, after(("copy", 0, 0), ("while", 0, 0), ("session", 1, 0), ("expunge", 0, 0)))
-@example(False, False, after(("copy", 0, 0), ("while", 0, 0), ("expunge", 0, 0)))
-@example(False, False, after(("vanish", 0, 0), ("hour", 0, 0), ("return", 0, 0)))
-@example(False, False, after(("outage", 0, 0), ("renumber", 1, 0), ("stop", 0, 0), ("outage", 0, 0)))
-@example(False, False, after(("crash", 0, 0), ("deliver", 0, 0), ("session", 0, 3), ("renumber", 1, 0)))
+@example(False, False, False, after(("reuse", 0, 0)))
+@example(True, False, True, after(("reuse", 0, 1)))
+@example(False, True, True, after(("renumber", 1, 0), ("move", 0, 1)))
+@example(False, False, False, after(("copy", 0, 0), ("moment", 0, 0), ("expunge", 0, 0)))
+@example(False, False, False, after(("copy", 0, 0), ("while", 0, 0), ("session", 1, 0), ("expunge", 0, 0)))
+@example(False, False, True, after(("copy", 0, 0), ("while", 0, 0), ("expunge", 0, 0)))
+@example(False, False, True, after(("vanish", 0, 0), ("hour", 0, 0), ("return", 0, 0)))
+@example(False, False, True, after(("outage", 0, 0), ("renumber", 1, 0), ("stop", 0, 0), ("outage", 0, 0)))
+@example(False, False, True, after(("crash", 0, 0), ("deliver", 0, 0), ("session", 0, 3), ("renumber", 1, 0)))
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.booleans(), st.booleans(), st.lists(DEEDS, max_size=40))
-def test_lives(providers: bool, modseqs: bool, deeds: list[Deed]) -> None:
-    trio.run(through, World(providers, modseqs), list(deeds), clock=MockClock(autojump_threshold=0))
+@given(st.booleans(), st.booleans(), st.booleans(), st.lists(DEEDS, max_size=40))
+def test_lives(providers: bool, modseqs: bool, notifies: bool, deeds: list[Deed]) -> None:
+    trio.run(through, World(providers, modseqs, notifies), list(deeds), clock=MockClock(autojump_threshold=0))

@@ -89,14 +89,21 @@ class FakeUpstream:
     `fetched` counts headers, `measured` bodies, `connections` how often a watcher connected. `modseqs` has it count
     its changes as CONDSTORE does. `uses` are mailboxes by what selects them, where that is not their name. `asked` is
     called after each state of a mailbox that was told, with its name: what happens then happens between two looks.
-    `batch` is waited for before each batch of a listing, told how many messages came before it.
+    `batch` is waited for before each batch of a listing, told how many messages came before it. `notifies` has it tell
+    of changes in any mailbox, `pushes` of those in the open one; else it is asked. `questions` counts what a watcher
+    asked, each question a round trip.
     """
 
-    def __init__(self, name: str = "mail", *, providers: bool = False, modseqs: bool = False) -> None:
+    def __init__(
+        self, name: str = "mail", *, providers: bool = False, modseqs: bool = False, notifies: bool = False
+    ) -> None:
         self.name = name
         self.providers = providers
         self.modseqs = modseqs
         self.modseq = 1
+        self.notifies = notifies
+        self.pushes = True
+        self.questions = 0
         self.boxes: dict[str, FakeMailbox] = {"INBOX": FakeMailbox()}
         self.down = False
         self.patience = 0.0
@@ -279,10 +286,21 @@ class FakeWatcher:
         self._upstream = upstream
         self._open = ""
         self._seen = (0, 0, 0)
+        self._followed: dict[MailboxName, tuple[int, int, int]] = {}
+        self._asking: set[MailboxName] = set()
+        self._asked = trio.Event()
+        self._news: dict[MailboxName, MailboxState | UpstreamError] = {}
+        self.changed = False
         self.arrived: Arrivals | None = None
+        self.asked = trio.current_time()
+
+    @property
+    def last_heard(self) -> float:
+        return trio.current_time()
 
     async def _box(self, name: str) -> FakeMailbox:
         await trio.lowlevel.checkpoint()
+        self._upstream.questions += 1
         self._upstream.connected()
         if name not in self._upstream.boxes:
             raise MailboxMissing(self._upstream.name, f"account {self._upstream.name}: there is no mailbox {name}")
@@ -299,8 +317,8 @@ class FakeWatcher:
 
     async def examine(self, mailbox: MailboxName) -> MailboxState:
         box = await self._box(mailbox)
-        self._open = mailbox
-        self._seen = (box.uidvalidity, box.uidnext, len(box.letters))
+        self._open, self.asked = mailbox, trio.current_time()
+        self._seen = _numbers(box)
         return self._told(mailbox, box)
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
@@ -358,23 +376,77 @@ class FakeWatcher:
         await trio.lowlevel.checkpoint()
         return self._upstream.used
 
-    async def wait(self, seconds: float, first: Uid | None = None) -> bool:
-        self.arrived = None
-        with trio.move_on_after(seconds):
-            while True:
-                news = self._upstream._news
-                box = await self._box(self._open)
-                if (box.uidvalidity, box.uidnext, len(box.letters)) != self._seen:
-                    self._catch_up(box, first)
-                    return True
-                await news.wait()
-        return False
+    # --- news
 
-    def _catch_up(self, box: FakeMailbox, first: Uid | None) -> None:
+    async def follow(self, mailboxes: Sequence[MailboxName]) -> dict[MailboxName, MailboxState | UpstreamError]:
+        others = [mailbox for mailbox in mailboxes if mailbox != self._open]
+        if self._upstream.notifies:
+            self._followed = {name: _numbers(self._upstream.boxes.get(name)) for name in mailboxes}
+        return await self.states(others)
+
+    def pushed(self, mailbox: MailboxName) -> bool:
+        return mailbox in self._followed or (mailbox == self._open and self._upstream.pushes)
+
+    def ask(self, mailboxes: Iterable[MailboxName]) -> None:
+        self._asking.update(mailboxes)
+        self._asked.set()
+
+    def take_news(self) -> dict[MailboxName, MailboxState | UpstreamError]:
+        news, self._news = self._news, {}
+        return news
+
+    async def wait(self, seconds: float, known: Mapping[MailboxName, MailboxState] | None = None) -> bool:
+        self.arrived, self.changed = None, False
+        until = trio.current_time() + seconds
+        while True:
+            news, self._asked = self._upstream._news, trio.Event()
+            self._upstream.connected()
+            if self._asking:
+                self._news |= await self.states(sorted(self._asking))
+                self._asking.clear()
+            self._hear(known or {})
+            if self._news or self.arrived:
+                return True
+            if trio.current_time() >= until:
+                return False
+            await self._either(news, self._asked, until)
+
+    async def _either(self, news: trio.Event, asked: trio.Event, until: float) -> None:
+        """Wait for something to be told, for somebody to ask, or for the time to ask anyway."""
+
+        async def end(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        with trio.move_on_at(until if self._upstream.pushes else min(until, self.asked + 60)):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(end, asked)
+                if self._upstream.pushes or self._followed:
+                    nursery.start_soon(end, news)
+        if not self._upstream.pushes and trio.current_time() >= self.asked + 60:
+            self.asked = trio.current_time()
+
+    def _hear(self, known: Mapping[MailboxName, MailboxState]) -> None:
+        box = self._upstream.boxes.get(self._open)
+        if box is None:
+            raise UpstreamUnavailable(self._upstream.name, f"account {self._upstream.name}: the open mailbox went")
+        told = self._upstream.pushes or self._open in self._followed or self.asked == trio.current_time()
+        if told and _numbers(box) != self._seen:
+            self._catch_up(box, known.get(MailboxName(self._open)))
+        for name, before in self._followed.items():
+            other = self._upstream.boxes.get(name)
+            if name != self._open and other is not None and _numbers(other) != before:
+                self._followed[name] = _numbers(other)
+                self._news[name] = self._state(other)
+
+    def _catch_up(self, box: FakeMailbox, before: MailboxState | None) -> None:
+        self.changed = True
+        first = None if before is None else before.uidnext
         new = {Uid(uid): each for uid, each in sorted(box.letters.items()) if first is not None and uid >= first}
         if not new or box.uidvalidity != self._seen[0] or self._seen[2] + len(new) != len(box.letters):
+            self._news[MailboxName(self._open)] = self._state(box)
             return
-        self._seen = (box.uidvalidity, box.uidnext, len(box.letters))
+        self._seen = _numbers(box)
         rows = tuple(self._row(uid, each) for uid, each in new.items())
         self._upstream.fetched += len(rows)
         self._upstream.caught_up += 1
@@ -384,3 +456,7 @@ class FakeWatcher:
         return ListedMessage(
             uid, letter.size, letter.date, f"emailid:{letter.name}" if self._upstream.providers else ""
         )
+
+
+def _numbers(box: FakeMailbox | None) -> tuple[int, int, int]:
+    return (0, 0, 0) if box is None else (box.uidvalidity, box.uidnext, len(box.letters))
