@@ -9,6 +9,7 @@ import trio
 from bridge.model.peer import Peer
 from bridge.model.settings import ListenerSettings
 from bridge.net.errors import NetError
+from bridge.net.keepalive import prepare_devices
 
 BACKLOG = 1024
 """Connections waiting to be taken; the kernel cuts it to net.core.somaxconn."""
@@ -27,6 +28,7 @@ async def bind(settings: ListenerSettings) -> trio.socket.SocketType:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         await sock.bind(address)
+        prepare_devices(sock)
         sock.listen(BACKLOG)
         undo.pop_all()
     return sock
@@ -63,7 +65,9 @@ def _listening(name: str, descriptor: int) -> trio.socket.SocketType:
     if not tcp or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         sock.close()
         raise NetError(f"the passed socket {name} is no listening TCP socket: look at the .socket unit's ListenStream=")
-    return trio.socket.from_stdlib_socket(sock)
+    listening = trio.socket.from_stdlib_socket(sock)
+    prepare_devices(listening)
+    return listening
 
 
 def as_peer(address: tuple[object, ...]) -> Peer:

@@ -10,7 +10,6 @@ from bridge.model.settings import ListenerSettings
 from bridge.net.accept import Accepting
 from bridge.net.bind import adopt, as_peer, bind
 from bridge.net.guard import run_guarded
-from bridge.net.keepalive import keep_alive
 from bridge.net.stream import Stream
 from bridge.net.systemd import passed_sockets
 from bridge.net.tls import ServerTls
@@ -54,10 +53,9 @@ class Listener:
         with sock:
             try:
                 peer, local = as_peer(sock.getpeername()), as_peer(sock.getsockname())
-                stream = Stream(trio.SocketStream(sock), peer, local)
+                stream = Stream(sock, peer, local)
             except OSError:
                 return  # gone before it was looked at
-            keep_alive(stream.transport)
             try:
                 await run_guarded("session", handler, stream, self)
             finally:

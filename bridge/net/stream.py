@@ -23,13 +23,19 @@ NOWHERE = Peer("", 0)
 
 
 class Stream:
-    """Wraps a Trio stream. Failures are `NetError`s; after one the stream can only be closed.
+    """Wraps a Trio stream or a connected socket. Failures are `NetError`s; after one the stream can only be closed.
 
     `peer` is the other side as it was named, `address` where it is (the same, unless it was dialled by its name),
     `local` the address it came to, `tls` is true once a handshake was completed.
     """
 
-    def __init__(self, raw: trio.abc.Stream, peer: Peer, local: Peer = NOWHERE, address: Peer | None = None) -> None:
+    def __init__(
+        self,
+        raw: trio.abc.Stream | trio.socket.SocketType,
+        peer: Peer,
+        local: Peer = NOWHERE,
+        address: Peer | None = None,
+    ) -> None:
         self.peer = peer
         self.address = address or peer
         self.local = local

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import struct
 import termios
 from collections.abc import Callable
@@ -20,28 +21,29 @@ def _nobody() -> None:
 
 
 class Transport(trio.abc.HalfCloseableStream):
-    """Wraps a Trio stream, below TLS. `on_taken` is called whenever the kernel took octets for the other side,
-    so that a slow device can be told from a stuck one within one long `send_all`. `sent` counts them.
+    """Wraps a Trio stream or a connected socket, below TLS. `on_taken` is called whenever the kernel took octets for
+    the other side, so that a slow device can be told from a stuck one within one long `send_all`. `sent` counts them.
     """
 
-    def __init__(self, raw: trio.abc.Stream) -> None:
+    def __init__(self, raw: trio.abc.Stream | trio.socket.SocketType) -> None:
         self.on_taken: Callable[[], None] = _nobody
         self.receive_size = RECEIVE
         self.sent = 0
-        self._raw = raw
-        self._socket = raw.socket if isinstance(raw, trio.SocketStream) else None
+        sock = raw.socket if isinstance(raw, trio.SocketStream) else raw
+        self._socket = sock if isinstance(sock, trio.socket.SocketType) else None
+        self._raw = raw if isinstance(raw, trio.abc.Stream) else None
         self._more = False  # the last time there was as much as was asked for
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything. Waits for the other side; cancelled, an unknown part was sent."""
-        if self._socket is None or not data:
+        if self._socket is not None and data:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            sent = self.send_now(data)
+            if sent < len(data):
+                await self._send_rest(self._socket, memoryview(data)[sent:])
+        elif self._raw is not None:
             await self._raw.send_all(data)
             self._took(len(data))
-            return
-        await trio.lowlevel.checkpoint_if_cancelled()
-        sent = self.send_now(data)
-        if sent < len(data):
-            await self._send_rest(self._socket, memoryview(data)[sent:])
 
     def send_now(self, data: bytes | bytearray | memoryview) -> int:
         """Send what the kernel takes at once, and give how many octets that are; 0 where that cannot be tried.
@@ -91,7 +93,10 @@ class Transport(trio.abc.HalfCloseableStream):
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel may take octets."""
-        await self._raw.wait_send_all_might_not_block()
+        if self._socket is not None:
+            await trio.lowlevel.wait_writable(_descriptor(self._socket))
+        elif self._raw is not None:
+            await self._raw.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Give what has come, `b""` at the end. Raises `OSError`, as the connection was lost, and what Trio raises.
@@ -101,7 +106,7 @@ class Transport(trio.abc.HalfCloseableStream):
         """
         limit, sock = max_bytes or self.receive_size, self._socket
         if sock is None:
-            return await self._raw.receive_some(limit)
+            return b"" if self._raw is None else await self._raw.receive_some(limit)
         if self._more:
             await trio.lowlevel.checkpoint_if_cancelled()
         while True:
@@ -119,7 +124,10 @@ class Transport(trio.abc.HalfCloseableStream):
 
     async def send_eof(self) -> None:
         """Tell the other side that nothing more comes; receiving goes on."""
-        if isinstance(self._raw, trio.abc.HalfCloseableStream):
+        if self._socket is not None:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._socket.shutdown(socket.SHUT_WR)
+        elif isinstance(self._raw, trio.abc.HalfCloseableStream):
             await self._raw.send_eof()
 
     async def aclose(self) -> None:

@@ -52,6 +52,9 @@ REFUSAL_SECONDS = 1.0
 TLS_DEADLINE = 30.0
 """Seconds for a handshake after STLS: slow old processors need several."""
 
+LOST = "lost"
+"""Why a session ended whose device went without a word."""
+
 log = get_logger("session")
 seldom = Seldom(log)
 """For what a stranger can bring about."""
@@ -85,14 +88,14 @@ class DeviceSession:
         self._listener = listener
         self._tls = tls
         self._services = services
-        self._scope = trio.CancelScope()
-        self._login = trio.CancelScope(deadline=trio.current_time() + services.login_seconds())
+        # Its deadline is the login's; later there is none.
+        self._scope = trio.CancelScope(deadline=trio.current_time() + services.login_seconds())
         self._began = trio.current_time()
         self._pump: DevicePump | None = None
         self._started = 0.0
         self._finished = False
         self._recorded = False
-        self._reason = "lost"
+        self._reason = LOST
         self._transaction: Transaction | None = None
         self._settings: DeviceSettings | None = None
         self._lease = ExitStack()
@@ -124,9 +127,9 @@ class DeviceSession:
         self._started = self._services.now()
         count("sessions_opened")
         try:
-            with self._scope, self._login, self._lease:
+            with self._scope, self._lease:
                 await self._greet_and_serve()
-            if self._login.cancelled_caught:
+            if self._scope.cancelled_caught and self._reason == LOST:
                 self._reason = "login time-out"
         except DeviceIdle:
             self._reason = "autologout"
@@ -259,7 +262,7 @@ class DeviceSession:
             self._pop3.login_refused(reply.text, reply.code)
             return
         count("logins_ok")
-        self._login.deadline = float("inf")
+        self._scope.deadline = float("inf")
         self._services.logged_in(self)
         self._settings = device
         self._transaction = self._open_transaction(device, maildrop)
@@ -291,7 +294,7 @@ class DeviceSession:
         return ReadAhead(maildrop, deleted, services.together, limit, services.allowance, spooled)
 
     def _plan(self) -> UpdatePlan | None:
-        if self._transaction is None or self._settings is None:
+        if self._transaction is None or self._settings is None or self._transaction.marks.nothing:
             return None
         return update_plan(
             self._settings,
@@ -387,6 +390,8 @@ class DeviceSession:
         What the kernel still held when the device vanished was not: the device never got it.
         """
         if self._transaction is None or self._settings is None or self._recorded:
+            return None
+        if not self._transaction.marks.sent:
             return None
         transaction, arrived = self._transaction, self._open_pump.confirmed
         sent = [num for num, end in transaction.marks.sent.items() if end <= arrived]

@@ -48,6 +48,7 @@ class ConfiguredDoorkeeper:
     def replace(self, devices: Iterable[DeviceSettings]) -> None:
         """Take a reloaded configuration's devices; what was verified before is verified again."""
         self._devices = {device.login: device for device in devices}
+        self._ids = tuple(device.id for device in self._devices.values())
         self._expire = expire_for_strangers(self._devices.values())
         self._stand_ins = [_nobody(device.password) for device in self._devices.values()] or [NOBODY]
         self._verified.clear()
@@ -55,7 +56,7 @@ class ConfiguredDoorkeeper:
     @property
     def devices(self) -> tuple[DeviceId, ...]:
         """The devices that there are now, whatever a session began with."""
-        return tuple(device.id for device in self._devices.values())
+        return self._ids
 
     @property
     def expire(self) -> str | None:

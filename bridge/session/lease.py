@@ -37,6 +37,8 @@ class Leases:
 
     async def settle(self, holder: Holder) -> None:
         """Wait a moment for a session that is about to end, if there is one in the way."""
+        if holder.device not in self._holders:
+            return
         with trio.move_on_after(GRACE):
             while (former := self._holders.get(holder.device)) is not None and not _may_take_over(former, holder):
                 await self._freed.wait()

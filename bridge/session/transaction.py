@@ -65,6 +65,11 @@ class Marks:
     top: int = 0
     octets: int = 0
 
+    @property
+    def nothing(self) -> bool:
+        """True when QUIT has nothing to record."""
+        return not self.deleted and not self.sent
+
 
 class Pieces:
     """A message that is here, as `Content`."""

@@ -16,6 +16,8 @@ import trio.testing
 from bridge.model.settings import ListenerSettings
 from bridge.net import Listener, NetError, Stream, open_listeners
 from bridge.net.accept import Accepting
+from bridge.net.bind import bind
+from bridge.net.keepalive import IDLE
 from tests.support.certificates import Certificate
 
 ANY = ListenerSettings(host="127.0.0.1", port=0)
@@ -79,6 +81,16 @@ async def test_a_device_of_ipv4_on_an_ipv6_socket_is_shown_as_what_it_is(nursery
         await device.receive_some()
     assert seen == ["127.0.0.1"]
     listener.close()
+
+
+async def test_what_is_taken_has_the_options_of_its_listener() -> None:
+    listening = await bind(ListenerSettings("127.0.0.1", 0))
+    with listening, socket.create_connection(listening.getsockname()):
+        taken, _ = await listening.accept()
+        with taken:
+            assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == IDLE
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_a_handler_that_fails_ends_its_own_connection_alone(nursery: trio.Nursery, log: io.StringIO) -> None:
