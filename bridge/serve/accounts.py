@@ -1,6 +1,6 @@
 """The accounts that run, and how a reload changes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -33,10 +33,11 @@ class _Running:
 class RunningAccounts:
     """Owns every account's tasks. `indexed` is shared: rooms behind it see a reload at once."""
 
-    def __init__(self, store: Store, nursery: trio.Nursery) -> None:
+    def __init__(self, store: Store, nursery: trio.Nursery, now: Callable[[], float]) -> None:
         self.indexed: dict[AccountId, IndexedAccount] = {}
         self._store = store
         self._nursery = nursery
+        self._now = now
         self._running: dict[AccountId, _Running] = {}
 
     def upstream(self, account: AccountId) -> Account:
@@ -76,7 +77,7 @@ class RunningAccounts:
         settings = wanted.settings
         upstream = Account(settings, timeout=wanted.timeout)
         index = IndexedAccount(
-            settings, wanted.searches, upstream, self._store, wanted.searches, spool=self._store.spool
+            settings, wanted.searches, upstream, self._store, wanted.searches, self._now, self._store.spool
         )
         await index.load(stored.names.get(settings.id, {}), stored.states, stored.suspicions)
         running = _Running(wanted, upstream, index, trio.CancelScope(), trio.CancelScope())

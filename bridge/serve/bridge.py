@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
@@ -31,7 +32,7 @@ from bridge.session import (
     Services,
     SharedFetches,
 )
-from bridge.store import Store, open_store
+from bridge.store import Runner, Store, in_thread, open_store
 from bridge.telemetry import announce, get_logger
 
 log = get_logger("serve")
@@ -48,15 +49,25 @@ Load = Callable[[], Settings]
 class Bridge:
     """A running bridge. Made by `running_bridge`."""
 
-    def __init__(self, settings: Settings, store: Store, nursery: trio.Nursery, load: Load | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        nursery: trio.Nursery,
+        load: Load | None,
+        now: Callable[[], float],
+        runner: Runner,
+    ) -> None:
         self.settings = settings
         self.listeners: list[Listener] = []
-        self.since = time.time()
+        self.since = now()
+        self._now = now
+        self._runner = runner
         self._load = load
         self._store = store
         self._nursery = nursery
-        self._accounts = RunningAccounts(store, nursery)
-        self._intents = IntentRunner(self._accounts.indexed, store, time.time, self._count_votes)
+        self._accounts = RunningAccounts(store, nursery, now)
+        self._intents = IntentRunner(self._accounts.indexed, store, now, self._count_votes)
         self._maildrops = DeviceMaildrops(
             self._accounts.indexed,
             store,
@@ -65,6 +76,7 @@ class Bridge:
                 lambda location, size: self._accounts.upstream(location.key.account).read(location, size), store.spool
             ),
             settings.server.refresh_wait,
+            now,
         )
         self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
         self._leases = Leases()
@@ -79,6 +91,9 @@ class Bridge:
         self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate)
 
     async def _verify(self, stored: PasswordHash, given: Secret) -> bool:
+        if self._runner is not in_thread:
+            right: bool = await self._runner(partial(verify, stored, given))
+            return right
         return await trio.to_thread.run_sync(verify, stored, given)
 
     async def start(self) -> None:
@@ -127,6 +142,7 @@ class Bridge:
             self._maildrops,
             self._leases,
             self._gate.login_seconds,
+            self._now,
             together=self._together,
             allowance=self._allowance,
             listings=self._listings,
@@ -146,7 +162,9 @@ class Bridge:
         if command == "status":
             return await self._overview.show(self.settings, self.listeners, self.since)
         running = Running(self._live, self._returns)
-        return await carry_out(Administration(self._store, self.settings, running), command, arguments, progress)
+        return await carry_out(
+            Administration(self._store, self.settings, running, self._now), command, arguments, progress
+        )
 
     async def reload(self) -> None:
         """Read the config again; a wrong one is told in the log and changes nothing. Sessions keep what they have."""
@@ -182,7 +200,7 @@ class Bridge:
     async def _count_votes(self, settings: Settings | None = None) -> None:
         """Release what devices agree on under `delete_when = "all"`: one that is not configured any more has no say."""
         configured = settings or self.settings
-        due = time.time() + configured.server.undo_window
+        due = self._now() + configured.server.undo_window
         if await self._store.evaluate_votes(list(configured.devices), due):
             self._intents.promised()
 
@@ -203,7 +221,7 @@ class Bridge:
 
     async def _forget(self) -> None:
         while True:
-            await self._store.forget_sessions(time.time() - self.settings.server.history)
+            await self._store.forget_sessions(self._now() - self.settings.server.history)
             await trio.sleep(HISTORY_PAUSE)
 
 
@@ -221,14 +239,21 @@ async def _watchdog() -> None:
 
 @asynccontextmanager
 async def running_bridge(
-    settings: Settings, *, new_state: bool = False, load: Load | None = None
+    settings: Settings,
+    *,
+    new_state: bool = False,
+    load: Load | None = None,
+    now: Callable[[], float] = time.time,
+    runner: Runner = in_thread,
 ) -> AsyncIterator[Bridge]:
     """Run a bridge for the block: store, accounts, control socket, then devices. Raises `BridgeError`s at the start.
 
-    Left, it takes no more connections, lets sessions end, and closes everything in the reverse order.
+    Left, it takes no more connections, lets sessions end, and closes everything in the reverse order. `now` gives Unix
+    seconds, `runner` runs what blocks: what the store does, and password hashes.
     """
-    async with open_store(settings.server.state_dir, new_state=new_state) as store, trio.open_nursery() as accounts:
-        bridge = Bridge(settings, store, accounts, load)
+    opened = open_store(settings.server.state_dir, runner=runner, new_state=new_state, now=now)
+    async with opened as store, trio.open_nursery() as accounts:
+        bridge = Bridge(settings, store, accounts, load, now, runner)
         stop = trio.Event()
         try:
             await bridge.start()
