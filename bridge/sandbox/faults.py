@@ -104,7 +104,24 @@ class Do:
     what: Callable[[], object]
 
 
-Fault = Answer | Bye | Close | Reset | Hang | Chatter | Say | Drip | Cut | Do
+@dataclass(frozen=True, slots=True)
+class Alter:
+    """Have `how` alter all that the command sends, its tagged response included; nothing is sent before that. Only at
+    the points "greeting" and "command".
+    """
+
+    how: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Send `octets` again and again without a pause, `times` of them, None for ever; then go on."""
+
+    octets: bytes
+    times: int | None = None
+
+
+Fault = Alter | Flood | Answer | Bye | Close | Reset | Hang | Chatter | Say | Drip | Cut | Do
 
 
 class FaultScript(Protocol):

@@ -4,7 +4,22 @@ from typing import NoReturn, assert_never
 
 import trio
 
-from bridge.sandbox.faults import Answer, Bye, Chatter, Close, Cut, Do, Drip, Fault, Hang, Point, Reset, Say
+from bridge.sandbox.faults import (
+    Alter,
+    Answer,
+    Bye,
+    Chatter,
+    Close,
+    Cut,
+    Do,
+    Drip,
+    Fault,
+    Flood,
+    Hang,
+    Point,
+    Reset,
+    Say,
+)
 from bridge.sandbox.session import Reply, Session
 from bridge.sandbox.wire import ConnectionOver, Wire
 
@@ -33,6 +48,10 @@ async def _carry_out(session: Session, fault: Fault, literal: bytes) -> Reply | 
             wire.put(octets.replace(b"{tag}", session.tag.encode()))
         case Drip(octets, every):
             wire.pace = (octets, every)
+        case Alter(how):
+            wire.alter = how
+        case Flood(octets, times):
+            await _flood(wire, octets, times)
         case Do(what):
             what()
         case Cut(after, then):
@@ -71,3 +90,11 @@ async def _chatter(wire: Wire, line: bytes, every: float) -> NoReturn:
         wire.put(line)
         await wire.flush()
         await trio.sleep(every)
+
+
+async def _flood(wire: Wire, octets: bytes, times: int | None) -> None:
+    sent = 0
+    while times is None or sent < times:
+        wire.put(octets)
+        await wire.flush()
+        sent += 1

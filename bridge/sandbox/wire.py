@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections.abc import Callable
 from typing import NoReturn
 
 import trio
@@ -42,6 +43,7 @@ class Wire:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.pace: tuple[int, float] | None = None
+        self.alter: Callable[[bytes], bytes] | None = None
         self._in = bytearray()
         self._out = bytearray()
         self._packer: zlib._Compress | None = None
@@ -156,13 +158,15 @@ class Wire:
     async def send(self, data: bytes) -> None:
         """Queue output, and send when there is much of it."""
         self._out += data
-        if len(self._out) >= PIECE:
+        if len(self._out) >= PIECE and self.alter is None:
             await self.flush()
 
     async def flush(self) -> None:
         """Send what is queued. Raises ConnectionOver when the other end takes nothing for too long."""
         data = bytes(self._out)
         self._out.clear()
+        if self.alter is not None:
+            data, self.alter = self.alter(data), None
         if data and self._packer is not None:
             data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         if self.pace is None:

@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from bridge.sandbox import Moment, Rule, SandboxServer, Script
-from bridge.sandbox.faults import Answer, Bye, Chatter, Close, Cut, Do, Drip, Fault, Hang, Reset, Say
+from bridge.sandbox.faults import Alter, Answer, Bye, Chatter, Close, Cut, Do, Drip, Fault, Flood, Hang, Reset, Say
 from tests.sandbox.support import LETTER, connected, dial, serving, with_anna
 
 
@@ -136,3 +136,16 @@ async def test_one_connection_too_many() -> None:
     server.max_connections = 1
     async with connected(server), dial(server.port) as second:
         assert await second.rest() == b"* BYE [LIMIT] too many connections\r\n"
+
+
+async def test_what_a_command_sends_can_be_altered() -> None:
+    rule = Rule("command", Alter(lambda octets: octets.replace(b"UID 1", b"UID 7")), "UID FETCH")
+    async with connected(scripted(rule), select=b"INBOX") as raw:
+        assert await raw.ask(b"UID FETCH 1 UID") == [b"* 1 FETCH (UID 7)", b"T OK fetched"]
+        assert await raw.ask(b"UID FETCH 1 UID") == [b"* 1 FETCH (UID 1)", b"T OK fetched"]
+
+
+async def test_a_flood_comes_before_the_rest() -> None:
+    rule = Rule("command", Flood(b"* OK again\r\n", 3), "NOOP")
+    async with connected(scripted(rule)) as raw:
+        assert await raw.ask(b"NOOP") == [*3 * [b"* OK again"], b"T OK done"]
