@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import trio
 
+from bridge.model.failures import UpstreamError
 from bridge.model.names import Uid, UidValidity
 from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.model.settings import AccountSettings
@@ -46,7 +47,7 @@ class Account:
 
     `timeout` is in seconds: for connecting, for each whole command, and for progress of bodies and listings. Methods
     raise the `UpstreamError`s of the model, whose sentences name the account. A password that the server refused is
-    not tried again: everything raises `UpstreamLoginFailed` at once, until `sign_in_again`.
+    tried again now and then only: everything else raises `UpstreamLoginFailed` at once, until `sign_in_again`.
     """
 
     def __init__(self, settings: AccountSettings, *, timeout: float, connect: Connect = connect_upstream) -> None:
@@ -89,6 +90,9 @@ class Account:
             connection = await self._pool.adopt()
             try:
                 yield Watcher(self._pool, connection, self._names, self._settings.poll_interval, self._stumbling)
+            except UpstreamError:
+                connection.spent = True
+                raise
             finally:
                 self._pool.release(connection)
         finally:

@@ -19,6 +19,10 @@ AHEAD_OCTETS = 2 * RANGE_OCTETS
 OVERLAP_OCTETS = 4096
 """What is fetched twice when going on over another connection, to see that the text is the same."""
 
+MORSEL_OCTETS = 4096
+MORSELS = 8
+"""Ranges shorter than asked for, and that short, one after another: more are no progress but a way to make none."""
+
 
 @dataclass(slots=True, eq=False)
 class Range:
@@ -48,6 +52,7 @@ class Assembly:
         self.received = 0
         self.whole = False
         self._looked_anew = False
+        self._morsels = 0
         self._account = account
         self._what = what
         self._told: int | None = None
@@ -202,9 +207,16 @@ class Assembly:
             return
         if landed.length is None or landed.size == 0 or self.received >= self.thought:
             self.whole = True
+        else:
+            self._count_morsel(landed.size)
         # Shorter than asked for, and yet too short: what else is under way would leave a gap.
         self._ranges.clear()
         self._next = self.received
+
+    def _count_morsel(self, octets: int) -> None:
+        self._morsels = self._morsels + 1 if octets < MORSEL_OCTETS else 0
+        if self._morsels > MORSELS:
+            raise self.nothing("gives it in morsels")
 
     def _check_early_end(self, landed: Range) -> None:
         if not self.received:

@@ -19,12 +19,14 @@ class Connection:
     """Signs in, then serves requests one after another, until it is idle for long, lost, or cancelled.
 
     Its task alone touches the stream. A request that leaves something under way on the wire ends the connection.
-    While `watching` it belongs to the watcher, whose requests are in `private`.
+    While `watching` it belongs to the watcher, whose requests are in `private`. `spent`: what failed over it is better
+    tried over another; it serves nobody any more.
     """
 
     def __init__(self, pool: "Pool") -> None:
         self.link: Link | None = None
         self.watching = False
+        self.spent = False
         self.private = WaitingLine()
         self.served_general = False
         self.idle = False
@@ -59,7 +61,7 @@ class Connection:
 
     async def _serve(self, link: Link) -> None:
         self._idle_since = trio.current_time()
-        while link.clean:
+        while link.clean and not self.spent:
             self.looking = False
             request = self._pool.take_for(self)
             if request is not None:
@@ -69,6 +71,8 @@ class Connection:
                 return
         if link.lost is not None:
             raise link.lost
+        if link.clean:
+            await link.log_out()
 
     async def _wait_for_work(self, link: Link) -> bool:
         """Listen meanwhile, so that the server's leaving is seen. False when it was long enough."""

@@ -86,7 +86,8 @@ def _checked(link: Link, selected: Selected, answer: Tagged) -> Selected:
         failure = link.refused(f"open {selected.mailbox}", answer)
         if isinstance(failure, UpstreamRefused) and answer.kind == "NO":
             raise MailboxMissing(link.account, str(failure))
-        raise failure
+        # On a connection on which no mailbox can be opened nothing can be done: the next one may be better.
+        raise link.lose(failure)
     if not selected.uidvalidity:
         sentence = f"account {link.account}: the server gives no UIDVALIDITY for {selected.mailbox}"
         raise UpstreamRefused(link.account, f"{sentence}, so its messages have no lasting names")

@@ -22,8 +22,13 @@ log = get_logger("upstream")
 FEWER_SECONDS = 600.0
 """How long the pool keeps to the number of connections that the server let it have."""
 
-SIGN_IN_PAUSE = 3600.0
-"""After a refusal that may have meant something else than the password. A clear one is not tried again."""
+REFUSED_PAUSES = (300.0, 3600.0, 6 * 3600.0)
+"""Seconds until a password that was refused is tried again, the last ones again and again. Servers refuse good ones,
+too, when what they ask is down; and some lock an account after a handful of wrong ones within a quarter of an hour.
+"""
+
+UNCLEAR_PAUSES = (60.0, 300.0, 1800.0, 3600.0)
+"""The same after a refusal that may have meant something else than the password."""
 
 
 async def _nothing(link: Link) -> None:
@@ -49,6 +54,7 @@ class Pool:
         self._nursery: trio.Nursery | None = None
         self._refused: UpstreamLoginFailed | None = None
         self._refused_until = 0.0
+        self._refusals = 0
         self._fewer = settings.max_connections
         self._fewer_until = 0.0
 
@@ -110,7 +116,7 @@ class Pool:
 
     def sign_in_again(self) -> None:
         """Forget that the password was refused."""
-        self._refused = None
+        self._refused, self._refusals = None, 0
 
     # --- connections asking for work
 
@@ -174,6 +180,7 @@ class Pool:
         """Take note of a connection that has signed in."""
         link.wanted = lambda urgency: self.wanted(connection, urgency)
         count("upstream_connects")
+        self._refusals = 0
         self.health.signed_in(link.imap.capabilities)
         log.info(
             "upstream.connected",
@@ -216,7 +223,9 @@ class Pool:
     def _refuse(self, failure: UpstreamLoginFailed) -> None:
         count("upstream_logins_failed")
         self._refused = failure
-        self._refused_until = float("inf") if self.sign_in.definite else trio.current_time() + SIGN_IN_PAUSE
+        pauses = REFUSED_PAUSES if self.sign_in.definite else UNCLEAR_PAUSES
+        self._refused_until = trio.current_time() + pauses[min(self._refusals, len(pauses) - 1)]
+        self._refusals += 1
         self.health.turn("needs sign-in", str(failure))
         log.error("upstream.login_failed", account=self.account, problem=str(failure))
         self._waiting.fail(failure)

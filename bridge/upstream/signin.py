@@ -150,11 +150,13 @@ class SignIn:
     def _not_taken(self, answer: Tagged) -> UpstreamError:
         code = answer.code.name if answer.code else ""
         said = self._said(answer.text)
-        if code in PASSING_CODES or (code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text)):
+        pause = pause_of(code, answer.text)
+        passing = pause or code in PASSING_CODES or (code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text))
+        if passing or answer.kind == "BAD":
             sentence = f"account {self._name}: the server lets nobody in just now{said}"
-            return UpstreamUnavailable(self._name, sentence, pause_of(code, answer.text))
-        # A server without response codes may refuse for another reason than the password: worth a try now and then.
-        self.definite = bool(code)
+            return UpstreamUnavailable(self._name, sentence, pause)
+        # What no code says to be about the password may have another reason: worth a try sooner.
+        self.definite = code in REFUSING_CODES
         sentence = (
             f"account {self._name}: the server does not take this user and password{said}; "
             "correct them in the config and reload"
@@ -200,6 +202,12 @@ class SignIn:
 
     def _broken(self, link: Link, what: str) -> UpstreamError:
         return link.lose(UpstreamBroken(self._name, f"account {self._name}: {what}"))
+
+
+REFUSING_CODES = frozenset(
+    {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED", "CONTACTADMIN"}
+)
+"""Response codes that say that this user may not sign in (RFC 5530 §3)."""
 
 
 def _near(address: Peer) -> bool:

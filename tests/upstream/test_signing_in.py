@@ -13,7 +13,7 @@ from bridge.model.settings import TlsMode
 from bridge.sandbox import ALL_CAPABILITIES, Rule, SandboxServer, Script
 from bridge.sandbox.faults import Answer, Bye, Chatter, Close, Fault, Hang, Say
 from bridge.upstream import Account
-from bridge.upstream.pool import SIGN_IN_PAUSE
+from bridge.upstream.pool import REFUSED_PAUSES, UNCLEAR_PAUSES
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.dovecot import Dovecot
 from tests.support.ports import free_ports
@@ -225,12 +225,26 @@ class TestWays:
         async with running(alone.settings()) as account:
             with pytest.raises(UpstreamLoginFailed):
                 await look(account)
-            await trio.sleep(SIGN_IN_PAUSE - 1)
+            await trio.sleep(UNCLEAR_PAUSES[0] - 1)
             with pytest.raises(UpstreamLoginFailed):
                 await look(account)
             await trio.sleep(1)
             await look(account)
             assert account.health.state == "online"
+
+    async def test_a_clear_refusal_is_tried_again_seldom(self, autojump_clock: MockClock, alone: Bed) -> None:
+        refusal = Rule("command", Answer("NO", "no", "AUTHENTICATIONFAILED"), "AUTHENTICATE", times=3)
+        alone.sandbox.script = Script([refusal])
+        async with running(alone.settings()) as account:
+            for pause in REFUSED_PAUSES:
+                with pytest.raises(UpstreamLoginFailed):
+                    await look(account)
+                await trio.sleep(pause - 1)
+                with pytest.raises(UpstreamLoginFailed):
+                    await look(account)
+                await trio.sleep(1)
+            assert refusal.struck == len(REFUSED_PAUSES)
+            await look(account)
 
     @pytest.mark.parametrize("words", ["Too many simultaneous connections", "[UNAVAILABLE] Maintenance"])
     async def test_not_now_is_no_wrong_password(self, alone: Bed, words: str) -> None:
