@@ -108,6 +108,10 @@ SLOW: Mapping[str, Faults] = {
 }
 
 
+FORGOTTEN = 1000.0
+"""Seconds until a text is fetched again that was fetched to count it."""
+
+
 async def fetches(at: House, bound: float) -> None:
     """See that each message that comes to its end is right, that what fails says so, and nothing takes long."""
     tried = 0
@@ -150,6 +154,7 @@ async def test_a_message_comes_right_or_not_to_its_end(tmp_path: Path, autojump_
     small = isinstance(rule.faults, tuple) and Drip(1, every=0) in rule.faults
     async with house(tmp_path, texts=[LETTER.format(1).encode()] if small else None) as at:
         known = await at.listed()
+        await trio.sleep(FORGOTTEN)
         at.strike(rule)
         await fetches(at, 3 * TIMEOUT)
         assert rule.struck
