@@ -30,7 +30,7 @@ def decide(
     mailbox that the device was never shown may be missing. Sets `record.incomplete` when the record must be made anew.
     `kin` are copies of what is gone, of which the record knows nothing.
     """
-    ground = Ground(sources, record.shown)
+    ground = Ground(sources, record.shown, record.anew)
     if (whole := everything(device, record, ground, session, now)) is not None:
         return whole
     return _Decision(device, record, ground, now, kin).admission(session)
@@ -38,7 +38,7 @@ def decide(
 
 def takes_long(device: DeviceSettings, record: DeviceRecord, sources: Sequence[SourceView]) -> bool:
     """True when `decide` would look at thousands of messages, of which each takes it some 10 µs."""
-    ground = Ground(sources, record.shown)
+    ground = Ground(sources, record.shown, record.anew)
     examined = record.examined
     before = [examined.parts.get((part.key, part.uidvalidity)) for part in ground.parts]
     seen = sum(len(old[0]) for old, part in zip(before, ground.parts, strict=True) if old and part.continues(old[0]))

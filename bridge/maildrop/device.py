@@ -156,6 +156,7 @@ class DeviceRecord:
     what `window` goes by, in Unix seconds. With `counts` every position stays in it, hidden or gone, and `uidls`,
     beside it, has their own unique-ids packed. Of the first `accessed` in `order` the last was sent to it whole.
     `version` is another object after each change, `sequence` after each that does more than add to the end of `order`.
+    After a reset and until something is shown again, `anew` has when its mailboxes were first shown, in Unix seconds.
     When `incomplete` is set, the record lacks the position or the name of something that is to be shown: it must be
     made anew from the store before it is used, from its `former` self so that a session goes on knowing what is new.
     """
@@ -181,7 +182,7 @@ class DeviceRecord:
         self.incomplete = False
         self.examined = Examined()
         self._oldest: int | None = None
-        self._anew = stored.anew
+        self.anew = dict(stored.anew)
         self._first: SessionId | None = None if former is None else former._first
         self._announced: tuple[SessionId | None, int] = (None, 0) if former is None else former._announced
 
@@ -206,8 +207,9 @@ class DeviceRecord:
     def take_admission(self, admission: Admission) -> None:
         """Take up an admission that is on disk."""
         self.version = object()
-        if (admission.shown and not self.shown) or (admission.announce and self._anew):
-            self._first, self._anew = admission.session, False
+        if (admission.shown and not self.shown) or (admission.announce and self.anew):
+            self._first = admission.session
+            self.anew.clear()
         self.shown.update(admission.shown)
         self._hide([seq for seq, _ in admission.hide])
         self.copies.mark(admission.duplicates)

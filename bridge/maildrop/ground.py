@@ -1,7 +1,7 @@
 """What a login decides on: the device's sources as they are now, and which of their messages are undecided."""
 
 from array import array
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ from bridge.maildrop.snapshot import MailboxSnapshot
 from bridge.model.names import EntrySeq
 from bridge.model.places import MailboxKey
 from bridge.model.settings import Source
+
+NOT_ANEW: Mapping[MailboxKey, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,19 @@ class Candidate(NamedTuple):
 
 
 class Ground:
-    """The sources of one login, each mailbox once, laid flat: `parts[n]` belongs to `views[owners[n]]`."""
+    """The sources of one login, each mailbox once, laid flat: `parts[n]` belongs to `views[owners[n]]`. `shown` and
+    `anew` are as the device's record has them.
+    """
 
-    def __init__(self, sources: Iterable[SourceView], shown: Container[MailboxKey]) -> None:
+    def __init__(
+        self, sources: Iterable[SourceView], shown: Container[MailboxKey], anew: Mapping[MailboxKey, float] = NOT_ANEW
+    ) -> None:
         views = {view.key: view for view in reversed([view for view in sources if view.parts])}
         self.views = tuple(reversed(views.values()))
         self.parts = tuple(part for view in self.views for part in view.parts)
         self.owners = tuple(at for at, view in enumerate(self.views) for _ in view.parts)
         self.unseen = tuple(view.key not in shown for view in self.views)
+        self._anew = anew
 
     def locate(self, seq: int) -> tuple[int, int] | None:
         """Give the part and place of an entry, None when it is in no source; the first that has it, if several do."""
@@ -73,7 +80,9 @@ class Ground:
         first = self.unseen[owner]
         if first and not self.views[owner].answered:
             return None
-        uid, date = part.uids[place], (part.dates if first else part.seen)[place]
+        # What was there when the mailbox was first shown is as old as it was then, though it begins anew.
+        listed_first = first or part.seen[place] <= self._anew.get(part.key, -1)
+        uid, date = part.uids[place], (part.dates if listed_first else part.seen)[place]
         return Candidate(first, at if first else seq, uid, EntrySeq(seq), at, place, date)
 
     def searched(self, at: int) -> int:

@@ -39,8 +39,8 @@ class StoredDevice:
     has the unique-ids that the device knows those entries by, for the day they are gone. `aliases` are unique-ids that
     this device knows an entry by, in place of the entry's own. `shown` are the mailboxes that the device has been
     shown. `accessed` is the highest position of what was ever sent to it whole, -1 for none. `uidls` are the own
-    unique-ids of `announced`, beside it, told only where positions must stay. `anew`: it was shown messages before a
-    reset, and none since.
+    unique-ids of `announced`, beside it, told only where positions must stay. `anew` is empty but for a device that was
+    shown messages before a reset, and none since: then it has when each mailbox was first shown, in Unix seconds.
     """
 
     device: DeviceId
@@ -54,7 +54,7 @@ class StoredDevice:
     next_position: int = 0
     accessed: int = -1
     uidls: Sequence[Uidl] = ()
-    anew: bool = False
+    anew: dict[MailboxKey, float] = field(default_factory=dict)
 
 
 class Announcement(NamedTuple):

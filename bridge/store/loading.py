@@ -33,7 +33,7 @@ _ORIGINALS = (
     " JOIN entries e ON e.seq = d.original LEFT JOIN aliases a ON a.device = ?1 AND a.entry = e.seq"
 )
 _SHOWN = (
-    "SELECT a.name, m.name FROM device_sources s JOIN mailboxes m ON m.id = s.mailbox"
+    "SELECT a.name, m.name, s.first_shown FROM device_sources s JOIN mailboxes m ON m.id = s.mailbox"
     " JOIN accounts a ON a.id = m.account WHERE s.device = ? AND s.first_shown IS NOT NULL"
 )
 _NEXT = "SELECT coalesce(max(position) + 1, 0) FROM receipts WHERE device = ? AND position IS NOT NULL"
@@ -87,6 +87,7 @@ def load_device(db: sqlite3.Connection, name: DeviceId, everything: bool) -> Sto
 def _load(db: sqlite3.Connection, name: DeviceId, device: int, everything: bool) -> StoredDevice:
     here = (device,)
     following = next_position(db, device)
+    shown = {MailboxKey(AccountId(a), MailboxName(m)): since for a, m, since in db.execute(_SHOWN, here)}
     return StoredDevice(
         device=name,
         announced=InOrder(db.execute(_ANNOUNCED, (device, everything))),
@@ -95,11 +96,11 @@ def _load(db: sqlite3.Connection, name: DeviceId, device: int, everything: bool)
         duplicates={EntrySeq(copy): EntrySeq(original) for copy, original in db.execute(_DUPLICATES, here)},
         aliases={EntrySeq(seq): Uidl(uidl) for seq, uidl in db.execute(_ALIASES, here)},
         originals={EntrySeq(seq): Uidl(uidl) for seq, uidl in db.execute(_ORIGINALS, here)},
-        shown=frozenset(MailboxKey(AccountId(a), MailboxName(m)) for a, m in db.execute(_SHOWN, here)),
+        shown=frozenset(shown),
         uidls=[Uidl(uidl) for (uidl,) in db.execute(_UIDLS, here)] if everything else (),
         next_position=following,
         accessed=db.execute(_ACCESSED, here).fetchone()[0],
-        anew=following == 0 and bool(db.execute(_EVER_ANNOUNCED, here).fetchone()[0]),
+        anew=shown if following == 0 and db.execute(_EVER_ANNOUNCED, here).fetchone()[0] else {},
     )
 
 

@@ -195,6 +195,20 @@ def test_a_window_goes_by_internaldate_first_and_by_first_seen_later() -> None:
     assert (later.announce, later.hide) == (((3, new),), ((4, "window"),))
 
 
+def test_after_a_reset_a_window_goes_by_internaldate_for_what_was_there_at_first() -> None:
+    fax = life(window=Span("age", 10 * DAY))
+    stored = StoredDevice(FAX, shown=frozenset([INBOX]), anew={INBOX: NOW - 5 * DAY})
+    fax.record = DeviceRecord(stored)
+    old, recent = NOW - 90 * DAY, NOW - 3 * DAY
+    rows = [
+        message(1, date=old, seen=NOW - 6 * DAY),
+        message(2, date=recent, seen=NOW - 6 * DAY),
+        message(3, date=old, seen=NOW - 4 * DAY),
+    ]
+    admission = fax.login(mailbox(rows))
+    assert (announced(admission), admission.hide) == ([2, 3], ((1, "window"),))
+
+
 def test_a_window_moves_on() -> None:
     fax = life(window=Span("age", 10 * DAY))
     inbox = mailbox([message(1, date=NOW - 9 * DAY), message(2, date=NOW)])

@@ -170,7 +170,7 @@ def test_a_hundred_thousand_messages_take_about_a_megabyte() -> None:
 
 def test_the_first_session_after_a_reset_is_taken_for_the_first() -> None:
     """What it shows was shown before: it counts for the guard against mass deletion."""
-    reset = DeviceRecord(StoredDevice(FAX, shown=frozenset([INBOX]), anew=True))
+    reset = DeviceRecord(StoredDevice(FAX, shown=frozenset([INBOX]), anew={INBOX: 5.0}))
     first, second = SessionId("first"), SessionId("second")
     reset.take_admission(Admission(FAX, first, 0, 0, (Announcement(EntrySeq(1), 0),)))
     assert reset.first_session(first)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.model.admin import ForgetDone, ResetDone
-from bridge.model.devices import Admission
+from bridge.model.devices import Admission, Announcement
 from bridge.model.failures import StoreUnavailable
 from bridge.model.names import DeviceId, EntrySeq, MailboxName, SessionId, Uid, Uidl, UidValidity
 from bridge.model.places import ListedMessage, ListingChange
@@ -68,7 +68,7 @@ async def test_it_is_known_that_the_device_was_shown_messages_before(store: Stor
     await store.commit_admission(admission(FAX, 10.0, 0, 1, 2))
     assert not (await store.load_device(FAX)).anew
     await store.reset(FAX, None)
-    assert (await store.load_device(FAX)).anew
+    assert (await store.load_device(FAX)).anew == {INBOX: 10.0}
     await store.commit_admission(admission(FAX, 20.0, 0, 2))
     assert not (await store.load_device(FAX)).anew
     await store.forget(FAX)
@@ -107,16 +107,28 @@ async def test_what_was_done_stays_done_and_can_be_undone(store: Store) -> None:
 
 async def test_since_a_moment(store: Store) -> None:
     """What is older stays out: what was deleted as deleted, all else by the rule `start`."""
-    await seen_at(store, NOW - 9e7, 1, 2, 3)
-    await seen_at(store, 1_700_050_000.0, 4)
-    await store._run("UPDATE locations SET date = 1700060000 WHERE uid = 3")
-    await store.commit_admission(admission(FAX, 10.0, 0, 1, 2, 3, 4))
+    dates = (1_700_000_001, 1_700_000_002, 1_700_060_000, 1_700_050_000)
+    shown = tuple(Announcement(EntrySeq(seq), date) for seq, date in enumerate(dates, 1))
+    await store.commit_admission(replace(admission(FAX, 10.0, 0), announce=shown))
     await store.commit_update(quitting(FAX, 11.0, 2, 3, 4, action="trash"))
     assert await store.reset(FAX, 1_700_050_000.0) == ResetDone(shown=2, hidden=2, cancelled=2)
     assert await hides(store, FAX) == {1: "start", 2: "delete"}
     found = await store.load_device(FAX)
     assert (list(found.decided), found.next_position) == ([1, 2], 0)
     assert [intent.seq for intent in await waiting(store)] == [2]
+
+
+async def test_age_is_by_date_for_what_was_there_at_first_and_by_its_coming_afterwards(store: Store) -> None:
+    """However short popbridge has been there: what it listed first is as old as its server says."""
+    await store._run("UPDATE locations SET date = 1600000000 WHERE uid <> 1")
+    await store.commit_admission(hiding(FAX, NOW + 1, 0, "search", 1, 2, 3, 4))
+    await seen_at(store, NOW + 2, 3)
+    assert await store.reset(FAX, NOW - 86400 * 30) == ResetDone(shown=2, hidden=2, ruled={"search": 2})
+    assert await hides(store, FAX) == {2: "search", 4: "search"}
+    # Again, though no date is remembered any more.
+    await store.commit_admission(admission(FAX, NOW + 9, 0, 1, 3))
+    assert await store.reset(FAX, None) == ResetDone(shown=4, ruled={"search": 2})
+    assert await store.reset(FAX, NOW - 86400 * 30) == ResetDone(shown=2, hidden=2)
 
 
 async def test_since_a_moment_what_the_device_never_decided_on_is_older_too(store: Store) -> None:
