@@ -133,8 +133,8 @@ class Background:
             return False
         measured: dict[Uid, MeasuredMessage] = {}
         try:
-            uids = [place.uid for place in places]
-            await self._upstream.measure(mailbox.key, snapshot.uidvalidity, uids, measured.__setitem__)
+            sizes = snapshot.sizes_of([place.uid for place in places])
+            await self._upstream.measure(mailbox.key, snapshot.uidvalidity, sizes, measured.__setitem__)
         finally:
             mailbox.take_measured(snapshot.uidvalidity, measured)
         await self._store.record_measured([(place, measured[place.uid]) for place in places if place.uid in measured])

@@ -145,10 +145,10 @@ class AccountPort(Protocol):
         self,
         key: MailboxKey,
         uidvalidity: UidValidity,
-        uids: Sequence[Uid],
+        sizes: Mapping[Uid, int],
         sink: Callable[[Uid, MeasuredMessage], None],
     ) -> None:
-        """Count messages' octets after line-end repair, at low priority."""
+        """Count messages' octets after line-end repair, at low priority; `sizes` are what they are thought to have."""
         ...
 
     async def gather(self, key: MailboxKey, uidvalidity: UidValidity, sizes: Mapping[Uid, int]) -> Mapping[Uid, bytes]:

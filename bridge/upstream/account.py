@@ -137,17 +137,17 @@ class Account:
         self,
         key: MailboxKey,
         uidvalidity: UidValidity,
-        uids: Sequence[Uid],
+        sizes: Mapping[Uid, int],
         sink: Callable[[Uid, MeasuredMessage], None],
     ) -> None:
         """Count messages' octets after line-end repair, and see whether they have a Subject; readers go first.
 
-        What the server will not give is left out.
+        `sizes` are what they are thought to have, in octets. What the server will not give is left out.
 
         `sink` is called in the caller's task, for what was counted also when this raises. Raises `MailboxChanged`.
         """
         latest = self._pool.latest
-        measuring = Measuring(self._names, key, uidvalidity, uids, latest, in_ranges=self._in_ranges)
+        measuring = Measuring(self._names, key, uidvalidity, sizes, latest, in_ranges=self._in_ranges)
         try:
             while measuring.left:
                 request = Request(self._settings.name, Urgency.MEASURE, measuring.stretch)

@@ -1,6 +1,6 @@
 """Counting messages' octets in the background."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from bridge.imap import UidSet, commands
 from bridge.imap.events import Tagged
@@ -15,8 +15,14 @@ from bridge.upstream.names import MailboxNames
 from bridge.upstream.opening import Opening, check_numbering, examine
 from bridge.upstream.urgency import Urgency
 
-TOGETHER = 8
-"""Messages asked for in one command. With `FIRST_OCTETS` each, a reader waits for 1 MiB at most."""
+TOGETHER_OCTETS = 1024 * 1024
+"""Octets asked for in one command, as messages are thought to have: a reader waits for no more."""
+
+TOGETHER = 128
+"""Messages asked for in one command, at most."""
+
+FEWER = 8
+"""Parts that messages are asked for in when the server would not give all of them."""
 
 FIRST_OCTETS = 128 * 1024
 RANGE_OCTETS = 1024 * 1024
@@ -34,13 +40,14 @@ class Measuring:
         names: MailboxNames,
         key: MailboxKey,
         uidvalidity: UidValidity,
-        uids: Sequence[Uid],
+        sizes: Mapping[Uid, int],
         latest: Latest,
         *,
         in_ranges: bool,
     ) -> None:
         self.counted: list[tuple[Uid, MeasuredMessage]] = []
-        self.left = list(dict.fromkeys(uids))
+        self.left = list(sizes)
+        self._sizes = sizes
         self._names = names
         self._key = key
         self._uidvalidity = uidvalidity
@@ -61,20 +68,29 @@ class Measuring:
             served = True
 
     async def _some(self, link: Link) -> None:
-        batch = self.left[: TOGETHER if self._in_ranges else 1]
-        try:
-            await self._batch(link, batch)
-        except UpstreamRefused:
-            # One of them is the reason: alone, it is found.
-            for uid in batch if len(batch) > 1 else ():
-                await self._alone(link, uid)
+        batch = self.left[: self._together()]
+        await self._those(link, batch)
         del self.left[: len(batch)]
 
-    async def _alone(self, link: Link, uid: Uid) -> None:
+    def _together(self) -> int:
+        """Give how many are to be asked for by the next command."""
+        octets = 0
+        for at, uid in enumerate(self.left[:TOGETHER] if self._in_ranges else ()):
+            octets += min(self._sizes[uid], FIRST_OCTETS)
+            if octets > TOGETHER_OCTETS:
+                return max(1, at)
+        return TOGETHER if self._in_ranges else 1
+
+    async def _those(self, link: Link, uids: list[Uid]) -> None:
         try:
-            await self._batch(link, [uid])
+            await self._batch(link, uids)
         except UpstreamRefused:
-            return
+            if self._opening is not None:
+                raise
+            # One of them is the reason: among fewer, then alone, it is found.
+            fewer = -(-len(uids) // FEWER)
+            for at in range(0, len(uids), fewer) if len(uids) > 1 else ():
+                await self._those(link, uids[at : at + fewer])
 
     async def _batch(self, link: Link, uids: list[Uid]) -> None:
         """Count a few messages by their beginnings, then those that are longer one by one."""
@@ -100,10 +116,10 @@ class Measuring:
         ranged = (offset, length) if self._in_ranges else (None, None)
         for octets in counts.values():
             octets.expect(offset, length if self._in_ranges else None)
-        tag = link.begin(commands.fetch_body(uids, *ranged), owed=length * len(counts))
+        tag = link.begin(commands.fetch_body(uids, *ranged), owed=sum(min(length, self._sizes[uid]) for uid in counts))
         if self._opening is not None:
-            opening, self._opening = self._opening, None
-            await opening.settle(tag)
+            await self._opening.settle(tag)
+            self._opening = None
         patience, sorter = link.patience(), BodySorter(link)
         while not isinstance(event := await link.step(patience), Tagged) or event.tag != tag:
             for piece in sorter.take(event):

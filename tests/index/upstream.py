@@ -201,13 +201,13 @@ class FakeUpstream:
         self,
         key: MailboxKey,
         uidvalidity: UidValidity,
-        uids: Sequence[Uid],
+        sizes: Mapping[Uid, int],
         sink: Callable[[Uid, MeasuredMessage], None],
     ) -> None:
         await trio.lowlevel.checkpoint()
         self.connected()
         box = self._named(key.mailbox, uidvalidity)
-        for uid in uids:
+        for uid in sizes:
             if uid in box.letters:
                 self.measured += 1
                 sink(uid, MeasuredMessage(box.letters[uid].size + 1, subject=True))

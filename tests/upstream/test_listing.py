@@ -191,7 +191,7 @@ class TestListings:
             before = await watcher.examine(BOX)
             # The one connection serves others meanwhile, and then opens the mailbox again.
             place = await bed.location(1)
-            await account.measure(place.key, place.uidvalidity, [Uid(1)], lambda uid, octets: None)
+            await account.measure(place.key, place.uidvalidity, {Uid(1): 100}, lambda uid, octets: None)
             await bed.create_anew("Box")
             await bed.deliver(LETTER, LETTER, mailbox="Box")
             with pytest.raises(MailboxChanged, match="account mail: Box was numbered anew"):

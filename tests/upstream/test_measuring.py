@@ -13,12 +13,14 @@ from bridge.octets import CrlfRepair
 from bridge.sandbox import Rule, Script
 from bridge.sandbox.faults import Answer, Chatter, Close, Cut, Do, Drip, Fault, Hang, Say
 from bridge.upstream import Account
-from bridge.upstream.measuring import FIRST_OCTETS, RANGE_OCTETS, TOGETHER
+from bridge.upstream.measuring import FIRST_OCTETS, RANGE_OCTETS, TOGETHER_OCTETS
 from tests.support.messages import MESSAGES, large_message, repaired
 from tests.upstream.beds import LETTER, SECONDS, Bed, place_of, read, running
 
 ENDS = (FIRST_OCTETS, FIRST_OCTETS + RANGE_OCTETS)
 NO_RANGES = frozenset({"no-ranges"})
+TOGETHER = TOGETHER_OCTETS // FIRST_OCTETS
+"""Messages that are asked for together when they are thought to be as long as a first range."""
 
 
 def ends_at(octets: int) -> bytes:
@@ -29,7 +31,7 @@ def ends_at(octets: int) -> bytes:
 async def measured(account: Account, place: Location, uids: Sequence[Uid]) -> dict[Uid, MeasuredMessage]:
     """Have messages of the place's mailbox counted."""
     found: dict[Uid, MeasuredMessage] = {}
-    await account.measure(place.key, place.uidvalidity, uids, found.__setitem__)
+    await account.measure(place.key, place.uidvalidity, dict.fromkeys(uids, FIRST_OCTETS), found.__setitem__)
     return found
 
 
@@ -110,6 +112,14 @@ async def test_a_reader_goes_first(alone: Bed) -> None:
     assert before < asked() / 2
 
 
+async def test_small_messages_are_asked_for_many_together(alone: Bed, lone_account: Account) -> None:
+    uids = [alone.sandbox.deliver("anna", LETTER) for _ in range(300)]
+    place, found = place_of(alone, 1), dict[Uid, MeasuredMessage]()
+    await lone_account.measure(place.key, place.uidvalidity, dict.fromkeys(uids, 8192), found.__setitem__)
+    assert list(found) == uids
+    assert len(alone.sandbox.commands("UID FETCH")) == 3
+
+
 class TestFaults:
     async def test_a_message_that_the_server_will_not_give_hides_no_other(self, alone: Bed) -> None:
         uids = [alone.sandbox.deliver("anna", LETTER) for _ in range(2 * TOGETHER)]
@@ -135,8 +145,9 @@ class TestFaults:
         found: dict[Uid, MeasuredMessage] = {}
         place = place_of(alone, 1)
         async with running(alone.settings()) as account:
+            sizes = dict.fromkeys(uids, FIRST_OCTETS)
             with pytest.raises(UpstreamUnavailable):
-                await account.measure(place.key, place.uidvalidity, uids, found.__setitem__)
+                await account.measure(place.key, place.uidvalidity, sizes, found.__setitem__)
             assert list(found) == uids[: 2 * TOGETHER]
             left = [uid for uid in uids if uid not in found]
             assert list(await measured(account, place, left)) == left

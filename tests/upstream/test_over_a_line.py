@@ -162,7 +162,8 @@ class TestNewMail:
     async def measured(self, account: Account, bed: Bed, *uids: int) -> None:
         """Have new mail measured, as it is once it came."""
         place, found = place_of(bed, 1), []
-        await account.measure(key(), place.uidvalidity, [Uid(uid) for uid in uids], lambda uid, _: found.append(uid))
+        sizes = {Uid(uid): 8192 for uid in uids}
+        await account.measure(key(), place.uidvalidity, sizes, lambda uid, _: found.append(uid))
         assert found == list(uids)
 
     async def test_what_was_measured_just_now_is_here(self, autojump_clock: MockClock, alone: Bed) -> None:
@@ -211,7 +212,7 @@ class TestNewMail:
                 await kept.settled(1)
                 assert kept.texts == {other.uid: text(2, 8192)}
             else:
-                await account.measure(other.key, other.uidvalidity, [other.uid], lambda uid, found: None)
+                await account.measure(other.key, other.uidvalidity, {other.uid: 8192}, lambda uid, found: None)
             assert trio.current_time() - began <= (1 + SLACK) * ROUND_TRIP
 
     @pytest.mark.parametrize("way", ["read", "batch", "measure"])
@@ -227,7 +228,7 @@ class TestNewMail:
         ways: dict[str, Callable[[], Awaitable[object]]] = {
             "read": lambda: read(lone_account, old),
             "batch": lambda: lone_account.gather(old.key, old.uidvalidity, {uid: 8192}),
-            "measure": lambda: lone_account.measure(old.key, old.uidvalidity, [uid], lambda uid, found: None),
+            "measure": lambda: lone_account.measure(old.key, old.uidvalidity, {uid: 8192}, lambda uid, found: None),
         }
         with pytest.raises(MailboxChanged):
             await ways[way]()
