@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from bridge.index.first_listing import FirstListing
 from bridge.index.ports import StorePort, Watcher
-from bridge.maildrop import MailboxSnapshot, from_messages
+from bridge.maildrop import MailboxSnapshot, from_messages, in_one
 from bridge.model.failures import MailboxChanged
 from bridge.model.names import Uid, UidValidity
-from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMessage
+from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMessage, StoredMessage
 from bridge.telemetry import count, get_logger
 
 log = get_logger("index")
@@ -88,8 +88,14 @@ class IndexedMailbox:
                 self._begun = from_messages(self.key, begun_under, await self._store.load_messages(self.key))
             return
         self._state = state
-        stored = await self._store.load_parts(self.key)
-        parts = [from_messages(self.key, part.uidvalidity, part.messages) for part in stored]
+        pieces: dict[UidValidity, list[MailboxSnapshot]] = {}
+
+        def take(uidvalidity: UidValidity, rows: list[StoredMessage]) -> None:
+            piece = from_messages(self.key, uidvalidity, sorted(rows))
+            pieces.setdefault(uidvalidity, []).append(piece)
+
+        await self._store.load_in_pieces(self.key, take)
+        parts = [in_one(found) for found in pieces.values()]
         if not parts or parts[0].uidvalidity != state.uidvalidity:
             parts.insert(0, from_messages(self.key, state.uidvalidity, []))
         self.publish(parts)

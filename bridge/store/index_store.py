@@ -92,6 +92,12 @@ class IndexStore(Ledger):
         """
         return await self._write(lambda db: old_places.load_parts(db, key))
 
+    async def load_in_pieces(self, key: MailboxKey, take: Callable[[UidValidity, list[StoredMessage]], None]) -> None:
+        """Give the same to `take`, called in the writer's thread, some messages at a time and in no order: 100,000 rows
+        at once are 50 MB. The present part comes first, be it empty.
+        """
+        await self._write(lambda db: old_places.load_in_pieces(db, key, take))
+
     async def apply_refresh(
         self, change: AccountChange, unique_id: Callable[[MailboxKey, UidValidity, Uid, int], Uidl]
     ) -> dict[MailboxKey, list[StoredMessage]]:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +10,10 @@ from bridge.model.names import AccountId, EntrySeq, MailboxName, Uid, UidValidit
 from bridge.model.places import Location, MailboxKey, MailboxPart, OldPlace, StoredMessage
 from bridge.store.rows import MESSAGE
 
+_PART = (
+    f"SELECT {MESSAGE} FROM locations l JOIN entries e ON e.seq = l.entry"  # noqa: S608 - ours
+    " WHERE l.mailbox = ? AND l.uidvalidity = ? AND l.gone_at IS NULL"
+)
 _OLD = "l.entry, m.name, l.uidvalidity, l.uid, l.size, l.date, l.provider_identity, l.content_identity"
 # What waits and is due may be done already, and only not be written down.
 _REMOVED = (
@@ -19,19 +23,40 @@ _REMOVED = (
 )
 
 
+PIECE = 2000
+"""Messages given at once, of a mailbox of which all are wanted and few at a time."""
+
+Take = Callable[[UidValidity, list[StoredMessage]], None]
+
+
 def load_parts(db: sqlite3.Connection, key: MailboxKey) -> list[MailboxPart]:
     """Give a listed mailbox's live messages by UIDVALIDITY: the present one first, then the newest of those before."""
+    parts: dict[UidValidity, list[StoredMessage]] = {}
+    load_in_pieces(db, key, lambda uidvalidity, rows: parts.setdefault(uidvalidity, []).extend(rows))
+    # Nearly in order as the index gives them; SQLite would sort whole rows.
+    return [MailboxPart(uidvalidity, sorted(rows)) for uidvalidity, rows in parts.items()]
+
+
+def load_in_pieces(db: sqlite3.Connection, key: MailboxKey, take: Take) -> None:
+    """Give a listed mailbox's live messages to `take`, part by part as `load_parts` has them, and of each some at a
+    time, in no order. The present part comes first, be it empty.
+    """
     sql = (
         "SELECT m.id, m.uidvalidity FROM mailboxes m JOIN accounts a ON a.id = m.account"
         " WHERE a.name = ? AND m.name = ? AND m.listed_at IS NOT NULL"
     )
     found = db.execute(sql, key).fetchone()
     if found is None:
-        return []
+        return
     mailbox, present = found
     # One step of the index for each UIDVALIDITY, however many messages are under it.
     others = [each for each in _uidvalidities(db, mailbox) if each != present]
-    return [MailboxPart(UidValidity(each), _part(db, mailbox, each)) for each in (present, *reversed(others))]
+    for each in (present, *reversed(others)):
+        rows = db.execute(_PART, (mailbox, each))
+        some = rows.fetchmany(PIECE)
+        take(UidValidity(each), list(map(StoredMessage._make, some)))
+        while some := rows.fetchmany(PIECE):
+            take(UidValidity(each), list(map(StoredMessage._make, some)))
 
 
 def _uidvalidities(db: sqlite3.Connection, mailbox: int) -> Iterable[int]:
@@ -40,16 +65,6 @@ def _uidvalidities(db: sqlite3.Connection, mailbox: int) -> Iterable[int]:
     while found is not None:
         yield found
         found = db.execute(sql, (mailbox, found)).fetchone()[0]
-
-
-def _part(db: sqlite3.Connection, mailbox: int, uidvalidity: int) -> list[StoredMessage]:
-    rows = db.execute(
-        f"SELECT {MESSAGE} FROM locations l JOIN entries e ON e.seq = l.entry"  # noqa: S608 - ours
-        " WHERE l.mailbox = ? AND l.uidvalidity = ? AND l.gone_at IS NULL",
-        (mailbox, uidvalidity),
-    )
-    # Nearly in order as the index gives them; SQLite would sort whole rows.
-    return sorted(map(StoredMessage._make, rows))
 
 
 def load_old_places(

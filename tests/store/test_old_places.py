@@ -17,9 +17,11 @@ from bridge.model.places import (
     MailboxKey,
     MeasuredMessage,
     OldPlace,
+    StoredMessage,
 )
 from bridge.model.update import Action
 from bridge.store import Store, open_store
+from bridge.store.old_places import PIECE
 from tests.store.support import (
     FAMILY,
     FAX,
@@ -195,3 +197,17 @@ async def test_parts_are_those_of_a_mailbox_that_was_listed_whole(store: Store) 
     await fill(store, key=JUNK)
     assert [(part.uidvalidity, uids(part.messages)) for part in await store.load_parts(INBOX)] == [(ONE, [7, 3])]
     assert [(part.uidvalidity, part.messages) for part in await store.load_parts(JUNK)] == [(ONE, [])]
+
+
+async def test_many_come_in_pieces(store: Store) -> None:
+    many = range(1, 2 * PIECE + 2)
+    stored = await fill(store, *many)
+    pieces: list[list[StoredMessage]] = []
+    await store.load_in_pieces(INBOX, lambda uidvalidity, rows: pieces.append(rows))
+    assert [len(piece) for piece in pieces] == [PIECE, PIECE, 1]
+    assert sorted(row for piece in pieces for row in piece) == stored
+    [part] = await store.load_parts(INBOX)
+    assert part.messages == stored
+    empty: list[object] = []
+    await store.load_in_pieces(JUNK, lambda uidvalidity, rows: empty.append(rows))
+    assert empty == []
