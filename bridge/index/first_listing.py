@@ -45,7 +45,8 @@ class FirstListing:
 
     def have(self) -> MailboxSnapshot:
         """Put together what is committed so far."""
-        self._parts = [in_one(self._parts or [from_messages(self._key, self._state.uidvalidity, [])])]
+        if len(self._parts) != 1:
+            self._parts = [in_one(self._parts or [from_messages(self._key, self._state.uidvalidity, [])])]
         return self._parts[0]
 
     async def run(self, watcher: Watcher, heard: Callable[[], None]) -> tuple[MailboxSnapshot, MailboxState]:
@@ -75,6 +76,7 @@ class FirstListing:
 
     async def _end(self, watcher: Watcher) -> tuple[MailboxSnapshot, MailboxState]:
         found = self.have()
+        await trio.lowlevel.checkpoint()
         vanished = await self._vanished(watcher, found)
         if vanished:
             found = found.without(vanished)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import trio
 
@@ -19,6 +20,9 @@ log = get_logger("index")
 
 IDENTIFIED_AT_ONCE = 1000
 """New messages whose headers are fetched in the look itself, also where the provider tells identities."""
+
+COMPARED = 5000
+"""Messages compared between two turns of others: some milliseconds."""
 
 
 @dataclass(slots=True)
@@ -126,7 +130,11 @@ class Looker:
         self, found: Look, listed: Mapping[Uid, ListedMessage], stored: Mapping[Uid, StoredMessage]
     ) -> frozenset[Uid]:
         """Another identity of the provider is proof; another size or date is a reason to compare the contents."""
-        doubtful = [uid for uid, row in listed.items() if uid in stored and _differs(row, stored[uid])]
+        doubtful: list[Uid] = []
+        left = iter(listed.items())
+        while some := list(islice(left, COMPARED)):
+            doubtful += [uid for uid, row in some if uid in stored and _differs(row, stored[uid])]
+            await trio.lowlevel.checkpoint()
         if not doubtful:
             return frozenset()
         contents = await self._contents({uid: listed[uid] for uid in doubtful})

@@ -4,8 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from operator import lt
+from itertools import pairwise
 from typing import Any
 
 from bridge.identity import content_digest, provider_digest
@@ -237,7 +236,8 @@ def in_one(parts: Sequence[MailboxSnapshot]) -> MailboxSnapshot:
         identified=b"".join([part.identified for part in parts]),
         lineage=object(),
     )
-    if all(map(lt, seqs, islice(seqs, 1, None))):
+    ends = [(part.seqs[0], part.seqs[-1]) for part in parts if len(part)]
+    if all(last < first for (_, last), (first, _) in pairwise(ends)):
         return whole
     order = sorted(range(len(seqs)), key=seqs.__getitem__)
     return whole._of([(at, at + 1) for at in order])
