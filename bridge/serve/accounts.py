@@ -13,7 +13,7 @@ from bridge.model.settings import AccountSettings, Settings
 from bridge.net import run_guarded
 from bridge.store import Store
 from bridge.telemetry import get_logger
-from bridge.upstream import Account
+from bridge.upstream import Account, Stock
 
 log = get_logger("serve")
 
@@ -39,6 +39,7 @@ class RunningAccounts:
         self._nursery = nursery
         self._now = now
         self._running: dict[AccountId, _Running] = {}
+        self._stock = Stock()
 
     def upstream(self, account: AccountId) -> Account:
         """Give an account's connections. Raises `UpstreamUnavailable` for one that a reload took away."""
@@ -75,7 +76,7 @@ class RunningAccounts:
 
     async def _start(self, wanted: "_Wanted", stored: "_Stored") -> _Running:
         settings = wanted.settings
-        upstream = Account(settings, timeout=wanted.timeout)
+        upstream = Account(settings, timeout=wanted.timeout, stock=self._stock)
         index = IndexedAccount(
             settings, wanted.searches, upstream, self._store, wanted.searches, self._now, self._store.spool
         )

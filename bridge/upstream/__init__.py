@@ -5,6 +5,7 @@ from bridge.upstream.health import AccountHealth, HealthState
 from bridge.upstream.outcome import Outcome, Settled
 from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbedMailbox, ProbeReport
+from bridge.upstream.stock import Stock
 from bridge.upstream.watcher import Watcher
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "ProbeReport",
     "ProbedMailbox",
     "Settled",
+    "Stock",
     "Watcher",
 ]

@@ -32,6 +32,7 @@ from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbeReport
 from bridge.upstream.request import Request
 from bridge.upstream.signin import Connect, SignIn, connect_upstream
+from bridge.upstream.stock import Stock
 from bridge.upstream.streaming import stream
 from bridge.upstream.urgency import Urgency
 from bridge.upstream.watcher import Watcher
@@ -48,14 +49,23 @@ class Account:
     `timeout` is in seconds: for connecting, for each whole command, and for progress of bodies and listings. Methods
     raise the `UpstreamError`s of the model, whose sentences name the account. A password that the server refused is
     tried again now and then only: everything else raises `UpstreamLoginFailed` at once, until `sign_in_again`.
+    Accounts share a `stock`.
     """
 
-    def __init__(self, settings: AccountSettings, *, timeout: float, connect: Connect = connect_upstream) -> None:
+    def __init__(
+        self,
+        settings: AccountSettings,
+        *,
+        timeout: float,
+        connect: Connect = connect_upstream,
+        stock: Stock | None = None,
+    ) -> None:
         self._settings = settings
         self._timeout = timeout
         self._connect = connect
         self._names = MailboxNames(settings.name)
         self._pool = Pool(settings, SignIn(settings, timeout, connect))
+        self._stock = stock or Stock()
         self._in_ranges = NO_RANGES not in settings.quirks
         self._stumbling = Stumbling()
         self._begun = Begun()
@@ -103,12 +113,15 @@ class Account:
         text = self._pool.latest.get((location.key.mailbox, location.uidvalidity, location.uid))
         if text is not None:
             return Here(text)
-        return ContentReader(self._pool, self._names, location, size, in_ranges=self._in_ranges, urgency=Urgency.READ)
+        return self._reader(location, size, Urgency.READ)
 
     def read_later(self, location: Location, size: int) -> ContentReader:
         """Open one message that no device waits for: readers go first."""
+        return self._reader(location, size, Urgency.MEASURE)
+
+    def _reader(self, location: Location, size: int, urgency: Urgency) -> ContentReader:
         return ContentReader(
-            self._pool, self._names, location, size, in_ranges=self._in_ranges, urgency=Urgency.MEASURE
+            self._pool, self._names, location, size, self._stock, in_ranges=self._in_ranges, urgency=urgency
         )
 
     def batches(

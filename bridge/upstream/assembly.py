@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bridge.model.failures import MessageChanged, UpstreamRefused
 from bridge.upstream.bodies import Piece
 from bridge.upstream.failures import NothingCame
+from bridge.upstream.stock import Stock
 
 FIRST_OCTETS = 128 * 1024
 """The first range: most messages whole, and little enough to be thrown away when only the headers were wanted."""
@@ -15,6 +16,12 @@ RANGE_OCTETS = 1024 * 1024
 
 AHEAD_OCTETS = 2 * RANGE_OCTETS
 """Octets kept or asked for beyond what was taken."""
+
+SHORT_RANGE_OCTETS = 256 * 1024
+"""A range while memory is short, for a device that took all that came; another gets the first range's length."""
+
+PORTION_OCTETS = 64 * 1024
+"""Octets handed on at once while memory is short: whoever is waiting for a slow device holds some copies of them."""
 
 OVERLAP_OCTETS = 4096
 """What is fetched twice when going on over another connection, to see that the text is the same."""
@@ -35,6 +42,7 @@ class Range:
     ended: bool = False
     missing: bool = False
     size: int = 0
+    come: int = 0
     early: list[bytes] = field(default_factory=list)
 
 
@@ -44,13 +52,17 @@ class Assembly:
     `thought` is how long the text is thought to be. A range that is shorter than asked for ends the text, but one that
     ends before `thought` is only believed when nothing follows it, and when the message was looked for anew meanwhile:
     of one that was expunged servers give nothing, too.
+
+    While the `stock` of all texts is short, one asks for little at a time, and for least until it is `hungry`: told so
+    by whoever has taken all and waits for more.
     """
 
-    def __init__(self, account: str, what: str, thought: int) -> None:
+    def __init__(self, account: str, what: str, thought: int, stock: Stock) -> None:
         self.thought = thought
         self.held = 0
         self.received = 0
         self.whole = False
+        self.hungry = True
         self._looked_anew = False
         self._morsels = 0
         self._account = account
@@ -63,6 +75,13 @@ class Assembly:
         self._ready: deque[bytes] = deque()
         self._ranges: deque[Range] = deque()
         self._closed = False
+        self._stock = stock
+
+    def _tell_stock(self) -> None:
+        """Have it counted what is held or asked for."""
+        if not self._closed:
+            coming = sum(max(0, (each.length or 0) - each.come) for each in self._ranges)
+            self._stock.note(self, self.held + coming)
 
     # --- taking
 
@@ -72,14 +91,20 @@ class Assembly:
         """
         self._closed = True
         self._ready.clear()
+        self._stock.note(self, 0)
 
     def take(self) -> bytes:
         """Give the next octets, or nothing when none have come."""
         if not self._ready:
             return b""
+        self.hungry = False
         data = self._ready.popleft()
+        if len(data) > PORTION_OCTETS and self._stock.short:
+            self._ready.appendleft(data[PORTION_OCTETS:])
+            data = data[:PORTION_OCTETS]
         self.held -= len(data)
         self._taken += len(data)
+        self._tell_stock()
         return data
 
     # --- asking
@@ -93,11 +118,12 @@ class Assembly:
         self._overlap = b""
         self._next += length
         self._ranges.append(wanted)
+        self._tell_stock()
         return wanted
 
     def wants(self) -> bool:
         """Tell whether `next_range` would give one, were nothing under way."""
-        return not self.whole and self.held + self._length() <= AHEAD_OCTETS
+        return not self.whole and self.held + self._length() <= self._most()
 
     def whole_range(self) -> Range:
         """Give the range that is all of the text, for servers that know no others."""
@@ -106,15 +132,22 @@ class Assembly:
         return wanted
 
     def _length(self) -> int:
-        return RANGE_OCTETS if self._next else FIRST_OCTETS
+        if not self._next:
+            return FIRST_OCTETS
+        if not self._stock.short:
+            return RANGE_OCTETS
+        return SHORT_RANGE_OCTETS if self.hungry else FIRST_OCTETS
+
+    def _most(self) -> int:
+        return 2 * self._length() if self._stock.short else AHEAD_OCTETS
 
     def _early(self, length: int) -> bool:
         under_way = sum(each.length or 0 for each in self._ranges)
         if not under_way:
-            return self.held + length > AHEAD_OCTETS
+            return self.held + length > self._most()
         # Going further than the first range, or than the end as it is thought to be, awaits what comes of it.
         waits = self._taken == 0 or self._next >= self.thought
-        return waits or self.held + under_way + length > AHEAD_OCTETS
+        return waits or self.held + under_way + length > self._most()
 
     def start_again(self, *, looked_anew: bool = False) -> None:
         """Forget what is under way: the next range goes on behind what was received, with a little of it again.
@@ -134,6 +167,7 @@ class Assembly:
         if found is None:
             return 0
         found.begun, found.size = True, piece.size
+        found.come += len(piece.data)
         if piece.data:
             self._keep(found, self._past_overlap(found, piece.data))
         if piece.ends:
@@ -192,6 +226,7 @@ class Assembly:
         while self._ranges and self._ranges[0].ended:
             self._settle(self._ranges.popleft())
             self._catch_up()
+        self._tell_stock()
 
     def _catch_up(self) -> None:
         """What came early is in turn once its range is the first."""

@@ -16,6 +16,7 @@ from bridge.upstream.names import MailboxNames
 from bridge.upstream.opening import Opening, check_numbering, examine
 from bridge.upstream.pool import Pool
 from bridge.upstream.request import Request
+from bridge.upstream.stock import Stock
 from bridge.upstream.urgency import Urgency
 
 DROPS = 2
@@ -32,7 +33,15 @@ class ContentReader:
     """
 
     def __init__(
-        self, pool: Pool, names: MailboxNames, location: Location, size: int, *, in_ranges: bool, urgency: Urgency
+        self,
+        pool: Pool,
+        names: MailboxNames,
+        location: Location,
+        size: int,
+        stock: Stock,
+        *,
+        in_ranges: bool,
+        urgency: Urgency,
     ) -> None:
         self._pool = pool
         self._names = names
@@ -40,7 +49,7 @@ class ContentReader:
         self._in_ranges = in_ranges
         self._urgency = urgency
         what = f"UID {location.uid} of {location.key.mailbox}"
-        self._text = Assembly(pool.account, what, size)
+        self._text = Assembly(pool.account, what, size, stock)
         self._request: Request[None] | None = None
         self._fetching: Fetching | None = None
         self._closed = False
@@ -80,6 +89,7 @@ class ContentReader:
                 return data
             if self._text.whole:
                 return b""
+            self._text.hungry = True
             self._go_on()
             if self._failure is not None:
                 raise self._failure
