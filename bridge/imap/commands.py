@@ -142,16 +142,20 @@ def status(mailbox: MailboxArgument, items: Iterable[str]) -> Command:
     return Command("STATUS", (b" ", Mailbox(mailbox), b" (" + _words(items).lstrip() + b")"))
 
 
-def list_messages(first_uid: int, last_uid: int | None, emailid: bool = False, gmail: bool = False) -> Command:
+def list_messages(
+    first_uid: int, last_uid: int | None, emailid: bool = False, gmail: bool = False, since: int = 0
+) -> Command:
     """UID FETCH of what a listing needs: UID, RFC822.SIZE, INTERNALDATE, and the provider's identity where it has one.
 
     With `last_uid` None it goes to `*`, and then the last message always answers, even one below `first_uid`
-    (RFC 3501 §6.4.8). Answers come as `FetchedRows` and `Fetched`.
+    (RFC 3501 §6.4.8). Answers come as `FetchedRows` and `Fetched`. `since` is a mod-sequence: then only of what changed
+    after it (RFC 7162 §3.1.4.1).
     """
     last = b"*" if last_uid is None else _number(last_uid, MAX_U32)
     extra = (b" EMAILID" if emailid else b"") + (b" X-GM-MSGID" if gmail else b"")
     uids = _number(first_uid, MAX_U32)
-    return Command("UID FETCH", (b" %b:%b (UID RFC822.SIZE INTERNALDATE%b)" % (uids, last, extra),))
+    changed = b" (CHANGEDSINCE %b)" % _number(since, MAX_U63) if since else b""
+    return Command("UID FETCH", (b" %b:%b (UID RFC822.SIZE INTERNALDATE%b)%b" % (uids, last, extra, changed),))
 
 
 def fetch_body(uids: UidSet, offset: int | None = None, length: int | None = None, section: str = "") -> Command:

@@ -13,10 +13,21 @@ from bridge.index.ports import StorePort, Watcher
 from bridge.maildrop import MailboxSnapshot
 from bridge.model.failures import UpstreamRefused
 from bridge.model.names import Uid
-from bridge.model.places import NO_IDENTITY, ListedMessage, Location, MailboxState, StoredMessage
+from bridge.model.places import (
+    NO_IDENTITY,
+    ListedMessage,
+    Location,
+    MailboxState,
+    OldPlace,
+    Resynced,
+    StoredMessage,
+)
 from bridge.telemetry import get_logger
 
 log = get_logger("index")
+
+COMPARED = 2000
+"""Messages whose flags changed and that are compared one by one with what is known; with more, all are listed."""
 
 IDENTIFIED_AT_ONCE = 1000
 """New messages whose headers are fetched in the look itself, also where the provider tells identities."""
@@ -63,8 +74,12 @@ class Looker:
         self._watcher = watcher
         self._store = store
 
-    async def look(self, mailbox: IndexedMailbox, state: MailboxState, searches: Sequence[str]) -> Look:
-        """Find out. Changes nothing. Raises `UpstreamError`s and `StoreError`s."""
+    async def look(
+        self, mailbox: IndexedMailbox, state: MailboxState, searches: Sequence[str], came: Resynced | None = None
+    ) -> Look:
+        """Find out. Changes nothing. `came` is what the server told with the mailbox's opening. Raises `UpstreamError`s
+        and `StoreError`s.
+        """
         current = mailbox.snapshot
         found = Look(mailbox, state, known=mailbox.messages)
         if current is None or current.uidvalidity != state.uidvalidity:
@@ -76,7 +91,8 @@ class Looker:
             for at, part in enumerate(mailbox.parts):
                 found.missing += mailbox.places(part.uids, at)
         else:
-            await self._compare(found, current)
+            if came is None or not await self._resynced(found, current, came):
+                await self._compare(found, current)
             for at, part in enumerate(mailbox.parts[1:], 1):
                 found.missing += mailbox.places(part.uids, at)
         await self._identify(found)
@@ -95,6 +111,26 @@ class Looker:
         found.contents = {uid: content_identity(header, found.rows[uid].date) for uid, header in came.headers.items()}
         found.found = await self.search(mailbox, came.state, searches, max(found.rows, default=0))
         return found
+
+    async def _resynced(self, found: Look, current: MailboxSnapshot, came: Resynced) -> bool:
+        """Take what the server told of itself; False when it did not, or it does not add up, and nothing is taken."""
+        if not came.told:
+            return False
+        listed = {row.uid: row for row in came.rows}
+        known = frozenset(current.uids)
+        missing = [uid for uid in current.uids if uid in came.vanished]
+        fresh = {uid: row for uid, row in listed.items() if uid not in known}
+        if len(current) - len(missing) + len(fresh) != came.state.exists:
+            return False
+        there = [Uid(uid) for uid in listed.keys() & known]
+        tail = {uid for uid in current.uids if uid >= came.first}.difference(missing)
+        if not tail <= listed.keys() or min(fresh, default=came.first) < came.first or len(there) > COMPARED:
+            return False
+        stored = await self._store.load_old_places(found.mailbox.key.account, found.mailbox.places(there))
+        if len(stored) != len(there) or any(_differs(listed[place.uid], place) for place in stored):
+            return False
+        found.rows, found.missing = fresh, found.mailbox.places(missing)
+        return True
 
     async def _compare(self, found: Look, current: MailboxSnapshot) -> None:
         if not found.mailbox.verified:
@@ -198,16 +234,16 @@ class Looker:
         return Found(before.uidvalidity, highest, before.uids.union(uid for uid in uids if uid <= highest))
 
 
-def _differs(row: ListedMessage, stored: StoredMessage) -> bool:
+def _differs(row: ListedMessage, stored: StoredMessage | OldPlace) -> bool:
     return (row.size, row.date) != (stored.size, stored.date) or _other_provider(row, stored)
 
 
-def _same_kind(row: ListedMessage, stored: StoredMessage) -> bool:
+def _same_kind(row: ListedMessage, stored: StoredMessage | OldPlace) -> bool:
     """Both have an identity, of one provider."""
     return bool(row.identity) and row.identity.partition(":")[0] == stored.provider.partition(":")[0]
 
 
-def _other_provider(row: ListedMessage, stored: StoredMessage) -> bool:
+def _other_provider(row: ListedMessage, stored: StoredMessage | OldPlace) -> bool:
     return _same_kind(row, stored) and row.identity != stored.provider
 
 

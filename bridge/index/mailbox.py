@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 
 from bridge.index.first_listing import FirstListing
 from bridge.index.ports import StorePort, Watcher
@@ -12,6 +13,11 @@ from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMess
 from bridge.telemetry import count, get_logger
 
 log = get_logger("index")
+
+TAIL = 20
+"""Known messages of which a line is asked for as well when a server tells what is new: where its past is another one,
+say out of a backup, the newest that are known are others now, or not there.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,20 @@ class IndexedMailbox:
         if known is None or self.restless or not self.parts:
             return False
         return same(known, state) and (self.verified or (state.modseq != 0 and state.modseq == known.modseq))
+
+    def resync_from(self) -> tuple[MailboxState, Uid] | None:
+        """Give since when and from which UID on to ask what happened, where the server can tell; None when only a
+        thorough look will do.
+        """
+        known = self._state
+        if known is None or self.restless or len(self.parts) != 1 or not self.parts[0].uids or not known.modseq:
+            return None
+        return known, Uid(min(nlargest(TAIL, self.parts[0].uids)))
+
+    def took_note(self, state: MailboxState) -> None:
+        """Nothing came and nothing went up to this state, so what happened later is asked since then."""
+        if self._state is not None and state.modseq > self._state.modseq and same(self._state, state):
+            self._state = state
 
     def searched(self, searches: Iterable[str]) -> bool:
         """True when every search key was asked about all that is listed."""

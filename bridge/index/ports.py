@@ -18,6 +18,7 @@ from bridge.model.places import (
     MailboxState,
     MeasuredMessage,
     OldPlace,
+    Resynced,
     StoredMessage,
     Suspicion,
 )
@@ -36,6 +37,10 @@ class Watcher(Protocol):
 
     async def examine(self, mailbox: MailboxName) -> MailboxState:
         """Open the mailbox read-only and give its state."""
+        ...
+
+    async def resync(self, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
+        """Open the mailbox read-only and tell what happened since it was `known` so, where the server tells that."""
         ...
 
     async def status(self, mailbox: MailboxName) -> MailboxState:

@@ -7,7 +7,7 @@ from bridge.index.mailbox import IndexedMailbox, same
 from bridge.index.ports import StorePort, Watcher
 from bridge.model.failures import MailboxMissing, UpstreamError
 from bridge.model.names import MailboxName
-from bridge.model.places import MailboxKey, MailboxState
+from bridge.model.places import MailboxKey, MailboxState, Resynced
 from bridge.telemetry import count
 
 PASSES = 8
@@ -122,8 +122,8 @@ class Sweeper:
     async def _look(self, mailbox: IndexedMailbox, before: Look | None) -> Look | None:
         searches = self._searches(mailbox)
         self.opened = None
-        state = await self.watcher.examine(mailbox.key.mailbox)
-        self.opened = mailbox.key.mailbox
+        came = await self._open(mailbox)
+        state, self.opened = came.state, mailbox.key.mailbox
         count("refreshes")
         if self.as_known(mailbox, state, before):
             return before
@@ -132,7 +132,13 @@ class Sweeper:
             highest = max(mailbox.parts[0].uids, default=0)
             mailbox.found = await self._looker.search(mailbox, state, searches, highest)
             return None
-        return await self._looker.look(mailbox, state, searches)
+        return await self._looker.look(mailbox, state, searches, came)
+
+    async def _open(self, mailbox: IndexedMailbox) -> Resynced:
+        since = mailbox.resync_from()
+        if since is None:
+            return Resynced(await self.watcher.examine(mailbox.key.mailbox))
+        return await self.watcher.resync(mailbox.key.mailbox, *since)
 
     def as_known(self, mailbox: IndexedMailbox, state: MailboxState, before: Look | None = None) -> bool:
         """Tell whether a mailbox is as it was at the look before this one, or as it is published."""
@@ -140,4 +146,6 @@ class Sweeper:
             return same(before.state, state)
         unchanged = mailbox.unchanged(state) and mailbox.searched(self._searches(mailbox))
         mailbox.verified = mailbox.verified or unchanged
+        if unchanged:
+            mailbox.took_note(state)
         return unchanged

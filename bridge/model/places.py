@@ -1,6 +1,6 @@
 """Where messages live upstream, and how much of a mailbox is known."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +60,20 @@ class Arrivals(NamedTuple):
     state: MailboxState
     rows: tuple[ListedMessage, ...]
     headers: Mapping[Uid, bytes]
+
+
+class Resynced(NamedTuple):
+    """What happened to a mailbox since it was looked at, as the server tells it, and how it is with that.
+
+    `vanished` holds the UIDs that went. `rows` has the lines of messages that came or changed, flags included, and of
+    all from UID `first` on. `told`: the server did tell; otherwise the mailbox is open, and only its state is good.
+    """
+
+    state: MailboxState
+    told: bool = False
+    first: Uid = Uid(0)
+    vanished: Container[int] = frozenset()
+    rows: tuple[ListedMessage, ...] = ()
 
 
 class StoredMessage(NamedTuple):

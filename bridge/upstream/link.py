@@ -140,9 +140,9 @@ class Link:
         """Send EXAMINE or SELECT. After its OK, `selected` is what is open; after NO nothing is (RFC 3501 §6.3.1)."""
         return await self.finish(self.begin_open(command, selected), self.patience())
 
-    def begin_open(self, command: Command, selected: Selected) -> str:
+    def begin_open(self, command: Command, selected: Selected, keep: Callable[[Event], None] | None = None) -> str:
         """Queue EXAMINE or SELECT, as `begin` does: commands behind it find that mailbox open, if it opens."""
-        tag = self.begin(command)
+        tag = self.begin(command, keep=keep)
         self._openings[tag] = selected
         return tag
 

@@ -82,7 +82,7 @@ async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None
     patience, order = link.patience(), UidOrder(first)
     batch: list[ListedMessage] = []
     while not isinstance(event := await link.step(patience), Tagged):
-        if ready := order.take(_rows(event)):
+        if ready := order.take(rows_of(event)):
             batch += ready
             patience.renew()
         if len(batch) >= BATCH:
@@ -95,7 +95,8 @@ async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None
         await put(batch)
 
 
-def _rows(event: Event) -> list[ListedMessage]:
+def rows_of(event: Event) -> list[ListedMessage]:
+    """Give the lines of a listing that an event holds."""
     match event:
         case FetchedRows(rows):
             return list(map(_NEW_LISTED, map(_AS_LISTED, rows)))

@@ -13,7 +13,7 @@ from bridge.upstream.selected import Selected
 async def examine(link: Link, names: MailboxNames, mailbox: MailboxName) -> Selected:
     """Open a mailbox read-only, anew if it is open already: its state is then as of now. Raises `MailboxMissing`."""
     selected = Selected(mailbox, writable=False)
-    return _checked(link, selected, await link.open(_examine(link, names, mailbox), selected))
+    return checked(link, selected, await link.open(_examine(link, names, mailbox), selected))
 
 
 def _examine(link: Link, names: MailboxNames, mailbox: MailboxName) -> Command:
@@ -23,7 +23,7 @@ def _examine(link: Link, names: MailboxNames, mailbox: MailboxName) -> Command:
 async def select(link: Link, names: MailboxNames, mailbox: MailboxName) -> Selected:
     """Open a mailbox for changes; `writable` is False where the server gives it read-only. Raises `MailboxMissing`."""
     selected = Selected(mailbox, writable=True)
-    return _checked(link, selected, await link.open(commands.select(names.spelled(mailbox)), selected))
+    return checked(link, selected, await link.open(commands.select(names.spelled(mailbox)), selected))
 
 
 async def ensure_open(link: Link, names: MailboxNames, mailbox: MailboxName) -> Selected:
@@ -67,7 +67,7 @@ class Opening:
         patience = self._link.patience()
         answer = await self._link.finish(tag, patience)
         try:
-            check_numbering(self._link, _checked(self._link, self._selected, answer), self._uidvalidity)
+            check_numbering(self._link, checked(self._link, self._selected, answer), self._uidvalidity)
         except UpstreamError:
             for each in behind:
                 await self._link.finish(each, patience)
@@ -81,7 +81,8 @@ def check_numbering(link: Link, selected: Selected, uidvalidity: UidValidity) ->
         raise MailboxChanged(link.account, f"{sentence}; it is listed again")
 
 
-def _checked(link: Link, selected: Selected, answer: Tagged) -> Selected:
+def checked(link: Link, selected: Selected, answer: Tagged) -> Selected:
+    """Give what was opened. Raises what the answer to EXAMINE or SELECT means otherwise, `MailboxMissing` for a NO."""
     if answer.kind != "OK":
         failure = link.refused(f"open {selected.mailbox}", answer)
         if isinstance(failure, UpstreamRefused) and answer.kind == "NO":

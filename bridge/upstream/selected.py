@@ -59,6 +59,8 @@ class Selected:
                 self.uidnext = code.number or 0
             case "HIGHESTMODSEQ":
                 self.modseq = code.number or 0
+            case "NOMODSEQ":
+                self.modseq = 0
             case "READ-ONLY":
                 self.writable = False
             case "CLOSED":

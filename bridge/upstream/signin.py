@@ -19,6 +19,7 @@ from bridge.model.settings import AccountSettings
 from bridge.net import DialFailed, NotTrusted, Stream, dial
 from bridge.upstream.failures import PASSING_CODES, pause_of, quoted
 from bridge.upstream.link import Link
+from bridge.upstream.resyncing import QRESYNC
 
 UTF8 = "UTF8=ACCEPT"
 """Agreed on only where a server says UTF8=ONLY, because it serves nobody else (RFC 6855 §6). Where it is optional, a
@@ -175,7 +176,8 @@ class SignIn:
         names: list[str] = []
         # Some servers serve nobody who does not say so first (RFC 2971).
         introduced = link.begin(commands.id_("popbridge", _version())) if link.can("ID") else ""
-        enabled = link.begin(commands.enable([UTF8])) if link.can("UTF8=ONLY") else ""
+        wanted = _wanted(link)
+        enabled = link.begin(commands.enable(wanted)) if wanted else ""
         compressed = link.begin(commands.compress()) if self._compresses(link) else ""
         for tag in filter(None, (introduced, enabled)):
             await link.finish(tag, link.patience(), lambda event: names.extend(_server_name(event)))
@@ -216,6 +218,12 @@ def _near(address: Peer) -> bool:
         return private_peer(address)
     except ValueError:
         return True
+
+
+def _wanted(link: Link) -> list[str]:
+    """Give what is to be turned on, which is done before any mailbox is opened (RFC 5161 §3.1)."""
+    wanted = [UTF8] if link.can("UTF8=ONLY") else []
+    return [*wanted, QRESYNC] if link.can(QRESYNC) and (wanted or link.can("ENABLE")) else wanted
 
 
 def _server_name(event: Event) -> list[str]:

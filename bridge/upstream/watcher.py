@@ -8,7 +8,7 @@ import trio
 from bridge.imap import UidSet
 from bridge.model.failures import UpstreamError, UpstreamRefused
 from bridge.model.names import MailboxName, Uid, UidValidity
-from bridge.model.places import Arrivals, ListedMessage, MailboxState
+from bridge.model.places import Arrivals, ListedMessage, MailboxState, Resynced
 from bridge.search import SearchMistake, parse
 from bridge.upstream.connection import Connection
 from bridge.upstream.errands import Errands
@@ -22,6 +22,7 @@ from bridge.upstream.opening import check_numbering, ensure_open, examine
 from bridge.upstream.pool import Pool
 from bridge.upstream.quota import quota
 from bridge.upstream.request import Request
+from bridge.upstream.resyncing import resync
 from bridge.upstream.selected import Selected
 from bridge.upstream.statuses import States, ask_states
 from bridge.upstream.streaming import stream
@@ -109,11 +110,30 @@ class Watcher:
 
     async def _examine(self, link: Link, mailbox: MailboxName) -> MailboxState:
         selected = await examine(link, self._names, mailbox)
+        await self._examined(link, selected)
+        return selected.state
+
+    async def _examined(self, link: Link, selected: Selected) -> None:
         self._idler.asked = self._looked = trio.current_time()
         if not selected.uidnext:
             # A server need not tell it (RFC 3501 §7.1); then it is what follows the highest there is.
             selected.uidnext = max(await search_all(link, selected.exists), default=0) + 1
-        return selected.state
+
+    async def resync(self, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
+        """Open the mailbox as `examine` does, and tell what happened to it since it was `known` so, with a line of each
+        message from `first` on: one round trip. Raises `MailboxMissing`.
+        """
+        self._state = None
+        resynced = await self._ask(lambda link: self._resync(link, mailbox, known, first))
+        self._state, self._mailbox = resynced.state, mailbox
+        self._news.heard([mailbox])
+        return resynced
+
+    async def _resync(self, link: Link, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
+        self._pool.latest.listed_anew(mailbox, first)
+        selected, resynced = await resync(link, self._names, mailbox, known, first)
+        await self._examined(link, selected)
+        return resynced if resynced.state.uidnext else Resynced(selected.state)
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
         """Give the state of any mailbox; the examined one stays open. Raises `MailboxMissing`."""

@@ -87,4 +87,5 @@ async def test_several_at_once(tmp_path: Path, autojump_clock: MockClock) -> Non
 async def test_what_goes_is_looked_for(tmp_path: Path, autojump_clock: MockClock) -> None:
     took, messages = await delays(tmp_path, lambda server: server.expunge("anna", "INBOX", 1), *[LETTER] * 30)
     assert messages == 29
-    assert took == pytest.approx(3)
+    # DONE, and EXAMINE with what happened since.
+    assert took == pytest.approx(2)

@@ -134,7 +134,7 @@ class TestWarm:
             asked = len(house.asked())
             await trio.sleep(3000)
             counts = {name: house.asked()[asked:].count(name) for name in set(house.asked()[asked:])}
-        assert counts == {"IDLE": 25, "LIST": 5, "EXAMINE": 5, "NOOP": 5}
+        assert counts == {"IDLE": 25, "LIST": 5, "EXAMINE": 5, "UID FETCH": 5, "NOOP": 5}
 
     async def test_where_only_one_mailbox_is_pushed_a_login_asks_after_the_others_now_and_then(
         self, tmp_path: Path, autojump_clock: MockClock
@@ -277,7 +277,7 @@ class TestOneAmongMany:
             for n in range(50):
                 house.deliver(f"letter {n}", "Box 1")
             slow = Drip(30, every=1)
-            house.bed.sandbox.script = Script([Rule("command", slow, "UID FETCH", times=1)])
+            house.bed.sandbox.script = Script([Rule("command", slow, "UID FETCH", skip=1)])
             house.index.look_again()
             await trio.sleep(10)
             box = house.index.mailbox_for("Box 1")

@@ -18,7 +18,7 @@ from bridge.model.failures import (
     UpstreamUnavailable,
 )
 from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
-from bridge.model.places import Arrivals, ListedMessage, Location, MailboxKey, MailboxState, MeasuredMessage
+from bridge.model.places import Arrivals, ListedMessage, Location, MailboxKey, MailboxState, MeasuredMessage, Resynced
 from bridge.model.update import BringBack, Intent, MovedTo
 
 INBOX = MailboxName("INBOX")
@@ -64,6 +64,18 @@ class FakeMailbox:
     uidvalidity: int = 1
     uidnext: int = 1
     letters: dict[int, Letter] = field(default_factory=dict)
+    known: dict[int, Letter] = field(default_factory=dict)
+    changes: dict[int, int] = field(default_factory=dict)
+    gone: dict[int, int] = field(default_factory=dict)
+
+    def note(self, modseq: int) -> bool:
+        """Note with this mod-sequence what changed since it was noted last: False when nothing did."""
+        changed = {uid: modseq for uid, each in self.letters.items() if self.known.get(uid) is not each}
+        went = dict.fromkeys(self.known.keys() - self.letters.keys(), modseq)
+        self.changes |= changed
+        self.gone |= went
+        self.known = dict(self.letters)
+        return bool(changed or went)
 
     def add(self, letter: Letter) -> int:
         uid, self.uidnext = self.uidnext, self.uidnext + 1
@@ -102,6 +114,8 @@ class FakeUpstream:
         self.modseqs = modseqs
         self.modseq = 1
         self.notifies = notifies
+        self.qresync = modseqs
+        self.resynced = 0
         self.pushes = True
         self.questions = 0
         self.boxes: dict[str, FakeMailbox] = {"INBOX": FakeMailbox()}
@@ -127,9 +141,14 @@ class FakeUpstream:
 
     def told(self) -> None:
         """Something changed: whoever waits hears of it."""
-        self.modseq += 1
+        self.noted()
         self._news.set()
         self._news = trio.Event()
+
+    def noted(self) -> None:
+        """Count what changed by now."""
+        changed = sum(box.note(self.modseq + 1) for box in self.boxes.values())
+        self.modseq += changed > 0
 
     def box(self, name: str = "INBOX") -> FakeMailbox:
         return self.boxes.setdefault(name, FakeMailbox())
@@ -307,6 +326,7 @@ class FakeWatcher:
         return self._upstream.boxes[name]
 
     def _state(self, box: FakeMailbox) -> MailboxState:
+        self._upstream.noted()
         modseq = self._upstream.modseq if self._upstream.modseqs else 0
         return MailboxState(UidValidity(box.uidvalidity), Uid(box.uidnext), len(box.letters), ModSeq(modseq))
 
@@ -320,6 +340,21 @@ class FakeWatcher:
         self._open, self.asked = mailbox, trio.current_time()
         self._seen = _numbers(box)
         return self._told(mailbox, box)
+
+    async def resync(self, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
+        state = await self.examine(mailbox)
+        box = self._upstream.boxes[mailbox]
+        if not self._upstream.qresync or not known.modseq or state.uidvalidity != known.uidvalidity:
+            return Resynced(state)
+        vanished = frozenset(uid for uid, at in box.gone.items() if at > known.modseq and uid not in box.letters)
+        new = {Uid(uid) for uid, at in box.changes.items() if at > known.modseq} | {Uid(uid) for uid in box.letters}
+        rows = tuple(
+            self._row(uid, box.letters[uid])
+            for uid in sorted(new)
+            if uid in box.letters and uid < state.uidnext and (uid >= first or box.changes[uid] > known.modseq)
+        )
+        self._upstream.resynced += 1
+        return Resynced(state, True, first, vanished, rows)
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
         return self._told(mailbox, await self._box(mailbox))

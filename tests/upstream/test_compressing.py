@@ -138,7 +138,8 @@ class TestWhen:
         """It goes with ID, at once: what is behind its OK was said later."""
         async with running(alone.settings(quirks=COMPRESS)) as account:
             await look(account)
-        assert [moment.command for moment in alone.sandbox.commands()][:3] == ["AUTHENTICATE", "ID", "COMPRESS"]
+        sent = [moment.command for moment in alone.sandbox.commands()]
+        assert sent[:4] == ["AUTHENTICATE", "ID", "ENABLE", "COMPRESS"]
 
 
 async def test_leaving_says_so(autojump_clock: MockClock, alone: Bed) -> None:

@@ -185,6 +185,8 @@ class TestWays:
             ({"SASL-IR"}, ["AUTHENTICATE"]),
             ({"AUTH=PLAIN"}, ["LOGIN"]),
             ({"AUTH=PLAIN", "ID"}, ["LOGIN"]),
+            ({"QRESYNC"}, ["AUTHENTICATE"]),
+            ({"ENABLE"}, ["AUTHENTICATE"]),
         ],
     )
     @pytest.mark.parametrize("tells", [True, False])
@@ -195,6 +197,7 @@ class TestWays:
             await look(account)
         asked = ["CAPABILITY"] if not tells else []
         said = [] if "ID" in without else ["ID"]
+        said += [] if without & {"QRESYNC", "ENABLE"} else ["ENABLE"]
         commands = [moment.command for moment in alone.sandbox.commands()]
         assert commands == [*asked, *sent, *asked, *said]
 
