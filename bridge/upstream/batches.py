@@ -23,7 +23,7 @@ from bridge.upstream.request import DRAIN_OCTETS, Request
 from bridge.upstream.urgency import Urgency
 
 PIPELINE = 16
-"""Commands under way at once on a connection, at most. How many octets that are is for who asks to say."""
+"""Commands under way at once on a connection, at most. How many octets that are is for who asks, and `Pace`, to say."""
 
 
 class Sink(Protocol):
@@ -135,10 +135,10 @@ class Batches:
             self._link = None
 
     def _begin(self, link: Link, *, first: bool = False) -> bool:
-        """Begin what waits, as far as others leave the connection to it; tell whether there was anything."""
+        """Begin what waits, as far as others and the pace of the connection allow; tell whether anything was begun."""
         begun = False
         while self._queue and len(self._under_way) < PIPELINE and not link.hurry:
-            if not first and link.wanted(self._urgency):
+            if not first and (link.wanted(self._urgency) or link.owed + self._queue[0].octets > link.pace.room):
                 break
             first, begun = False, True
             batch = self._queue.popleft()

@@ -10,6 +10,7 @@ from bridge.model.failures import UpstreamBroken, UpstreamError, UpstreamRefused
 from bridge.net import NetError, Stream, secure
 from bridge.telemetry import count
 from bridge.upstream.failures import Dropped, pause_of, quoted, refusal
+from bridge.upstream.pace import Pace
 from bridge.upstream.patience import Patience
 from bridge.upstream.selected import Selected
 from bridge.upstream.urgency import Urgency
@@ -28,8 +29,8 @@ class Link:
     """Commands out, events in; every wait has a deadline. Only its owner's task waits for it; what does not wait
     (`begin`, `nudge`, `interrupt`) others may call while a job of theirs is being done.
 
-    After a failure `lost` is set: everything raises it, and all that can be done is `close`. `owed` is about how many
-    octets the commands under way will still bring; `hurry` says that nobody waits for their answers any more.
+    After a failure `lost` is set: everything raises it, and all that can be done is `close`. `hurry` says that nobody
+    waits for the answers to the commands under way any more.
     `overhear` is given every event, whatever it belongs to: what a server tells by itself comes at any time.
     """
 
@@ -41,10 +42,11 @@ class Link:
         self.selected: Selected | None = None
         self.lost: UpstreamError | None = None
         self.last_heard = trio.current_time()
-        self.owed = 0
+        self.pace = Pace()
         self.hurry = False
         self.wanted: Callable[[Urgency], bool] = lambda urgency: False
         self.overhear: Callable[[Event], None] = lambda event: None
+        self._owes: dict[str, int] = {}
         self._openings: dict[str, Selected] = {}
         self._keepers: dict[str, Callable[[Event], None]] = {}
         self._ended: dict[str, Tagged] = {}
@@ -59,6 +61,11 @@ class Link:
     def patience(self) -> Patience:
         """Give the deadline of a command that begins now."""
         return Patience(self.timeout)
+
+    @property
+    def owed(self) -> int:
+        """About how many octets the commands under way will still bring."""
+        return sum(self._owes.values())
 
     @property
     def clean(self) -> bool:
@@ -79,11 +86,12 @@ class Link:
         """
         if self.lost is not None:
             raise self.lost
-        self.owed += owed
         try:
             tag = self.imap.send(command)
         except ImapProtocolError as failure:
             raise self._broken(failure) from failure
+        if owed:
+            self._owes[tag] = owed
         if keep is not None:
             self._keepers[tag] = keep
         return tag
@@ -219,8 +227,7 @@ class Link:
             opened.note(event)
             opened.settled = event.kind == "OK"
             self.selected = opened if opened.settled else None
-        if not self.imap.open_tags:
-            self.owed = 0
+        self._owes.pop(event.tag, None)
 
     async def _exchange(self, patience: Patience) -> None:
         with trio.CancelScope(deadline=patience.deadline) as scope:
@@ -258,10 +265,20 @@ class Link:
             self._eof = True
             self.imap.receive_eof()
             return
-        self.last_heard = trio.current_time()
-        self.owed = max(0, self.owed - len(received))
+        now = trio.current_time()
+        self.pace.took(len(received), now - self.last_heard)
+        self.last_heard = now
+        self._pay(len(received))
         count("upstream_octets", len(received))
         self.imap.receive_data(received)
+
+    def _pay(self, octets: int) -> None:
+        """Take what arrived as the answers to the oldest commands; what is still owed of one goes with its end."""
+        for tag, owed in self._owes.items():
+            self._owes[tag] = owed - min(octets, owed)
+            octets -= min(octets, owed)
+            if not octets:
+                return
 
     def _dropped(self) -> UpstreamError:
         sentence = f"account {self.account}: the server closed the connection{quoted(self._bye)}"

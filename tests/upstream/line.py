@@ -12,13 +12,19 @@ from bridge.model.settings import AccountSettings
 from bridge.net import NetError, Stream
 from bridge.upstream.signin import connect_upstream
 
+PIECE = 16_384
+"""Octets that arrive at once."""
+
 
 @dataclass
 class Line:
-    """Connections over it take `round_trip` seconds from a command to what it is answered with. Its rate is endless."""
+    """Connections over it take `round_trip` seconds from a command to what it is answered with. `rate` is in octets a
+    second, each way.
+    """
 
     nursery: trio.Nursery
     round_trip: float
+    rate: float = float("inf")
     servers: list[Stream] = field(default_factory=list)
 
     async def connect(self, settings: AccountSettings, timeout: float) -> Stream:
@@ -46,20 +52,22 @@ class Line:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(deliver)
-                data = b"-"
+                data, free = b"-", 0.0
                 while data:
                     data = bytes(await receive())
-                    under_way.send_nowait((trio.current_time() + self.round_trip / 2, data))
+                    for piece in [data[at : at + PIECE] for at in range(0, len(data), PIECE)] or [b""]:
+                        free = max(free, trio.current_time()) + len(piece) / self.rate
+                        under_way.send_nowait((free + self.round_trip / 2, piece))
                 under_way.close()
         except* (NetError, OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             pass
 
 
 @asynccontextmanager
-async def line(round_trip: float) -> AsyncIterator[Line]:
+async def line(round_trip: float, rate: float = float("inf")) -> AsyncIterator[Line]:
     """Give a line for the block."""
     async with trio.open_nursery() as nursery:
-        made = Line(nursery, round_trip)
+        made = Line(nursery, round_trip, rate)
         try:
             yield made
         finally:

@@ -124,6 +124,48 @@ async def test_a_large_message_that_is_taken_at_once_keeps_two_ranges_coming(
         assert trio.current_time() - began <= (1 + 5 + 1 + SLACK) * ROUND_TRIP
 
 
+class TestFairness:
+    """The line carries 1 MB in a second; a device that downloads may have 4 MB under way or here."""
+
+    @pytest.mark.parametrize("octets", [8192, 400_000], ids=["small ones", "larger ones"])
+    async def test_another_device_waits_for_what_a_second_brings(
+        self, autojump_clock: MockClock, alone: Bed, octets: int
+    ) -> None:
+        messages = 12_000_000 // octets
+        for number in range(1, messages + 1):
+            alone.sandbox.deliver("anna", text(number, octets))
+        small = alone.sandbox.deliver("anna", text(0, 8192))
+        waited: list[float] = []
+
+        async def download(account: Account) -> None:
+            await Device(alone, account, [octets] * messages, messages).download(range(1, messages))
+
+        async with (
+            line(ROUND_TRIP, rate=1e6) as long,
+            running(alone.settings(max_connections=1), connect=long.connect) as account,
+        ):
+            await warm(alone, account)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(download, account)
+                for _ in range(3):
+                    await trio.sleep(3)
+                    began = trio.current_time()
+                    assert await read(account, place_of(alone, small)) == text(0, 8192)
+                    waited.append(trio.current_time() - began)
+                nursery.cancel_scope.cancel()
+        assert max(waited) <= 2
+        assert len(long.servers) == 1
+
+    async def test_it_costs_the_one_that_downloads_nothing(self, autojump_clock: MockClock, alone: Bed) -> None:
+        for number in range(1, 1001):
+            alone.sandbox.deliver("anna", text(number, 8192))
+        async with line(ROUND_TRIP, rate=1e6) as long, running(alone.settings(), connect=long.connect) as account:
+            await warm(alone, account)
+            began = trio.current_time()
+            await Device(alone, account, [8192] * 1000, 1000).download(range(1, 1001))
+            assert trio.current_time() - began <= 1.1 * 1000 * 8192 / 1e6
+
+
 class TestGivenUp:
     async def test_a_download_given_up_on_a_fast_line_costs_no_connection(
         self, autojump_clock: MockClock, alone: Bed
