@@ -158,6 +158,8 @@ class DeviceMaildrops:
 
     async def _wait_identified(self, device: DeviceSettings) -> None:
         """At first contact, wait a little for what tells copies apart."""
+        if not any(self._unidentified(device, mailbox) for _, mailbox in self._mapped(device)):
+            return
         with trio.move_on_after(self.refresh_wait):
             while True:
                 unready = [mailbox for _, mailbox in self._mapped(device) if self._unidentified(device, mailbox)]

@@ -1,5 +1,6 @@
 """POP3 as a server speaks it, without sockets (RFC 1939): `Pop3Connection`, what it gives, and reply makers."""
 
+from bridge.pop3.answering import ready_reply
 from bridge.pop3.connection import Pop3Connection
 from bridge.pop3.events import (
     Closed,
@@ -48,6 +49,7 @@ __all__ = [
     "Top",
     "TopCut",
     "UidlAsked",
+    "ready_reply",
     "scan_lines",
     "uidl_lines",
 ]

@@ -155,11 +155,14 @@ class Answering:
 
     def whole_message(self, message: bytes, octets: int | None = None) -> None:
         """Answer RETR with a whole message, which has been through `CrlfRepair`: begin, stuff and end it in one go."""
+        self.ready_message(ready_reply(message, octets), len(message))
+
+    def ready_message(self, reply: bytes, octets: int) -> None:
+        """Answer RETR with what `ready_reply` gave for a message of so many octets."""
         assert type(self._open) is Retr, f"no message answers {self._open}"
-        assert message.endswith(b"\n") or not message, "a message ends with CRLF"
-        self._out += (_octets_line(octets), DotStuffing().feed(message), END)
+        self._out.append(reply)
         self._open = None
-        self.queued += len(message)
+        self.queued += octets
 
     def end_message(self) -> None:
         """End the message. To cut one that cannot be finished, close the connection instead: never end it."""
@@ -199,6 +202,12 @@ class Answering:
     def _finish(self, reason: CloseReason) -> None:
         self._end = reason
         self._step(Step.ENDED)
+
+
+def ready_reply(message: bytes, octets: int | None = None) -> bytes:
+    """Give all of the answer to RETR, of a whole message that has been through `CrlfRepair`."""
+    assert message.endswith(b"\n") or not message, "a message ends with CRLF"
+    return b"".join((_octets_line(octets), DotStuffing().feed(message), END))
 
 
 def _octets_line(octets: int | None) -> bytes:

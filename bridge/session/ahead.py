@@ -139,14 +139,25 @@ class ReadAhead:
     # --- what the session asks
 
     def whole(self, num: MsgNum) -> bytes | None:
-        """Give a message that is here in one piece, as `take` does; of others None, and nothing has happened."""
+        """Give a message that is here in one piece; of others None, and nothing has happened. `go_on` is to be called
+        behind it, once the message is on its way to the device.
+        """
         text = self._ready.get(num)
         if text is None or len(text) != 1:
             return None
         self._follow(num)
         self._taken(num)
-        self._plan()
         return text[0]
+
+    def go_on(self) -> None:
+        """See to what comes next. Waits for nothing."""
+        self._plan()
+
+    def next_whole(self) -> tuple[MsgNum, bytes] | None:
+        """Give the message that is likely to be asked for next, if it is here in one piece, and keep it."""
+        num = self._after(self._last, self._step) if self._step else 0
+        text = self._ready.get(num)
+        return (MsgNum(num), text[0]) if text is not None and len(text) == 1 else None
 
     def take(self, num: MsgNum) -> list[bytes] | None:
         """Give a message that is here, in pieces, and see to what comes next. Waits for nothing."""

@@ -207,6 +207,8 @@ class DeviceSession:
 
     async def _receive(self, pump: DevicePump) -> None:
         await self._flush()
+        if self._transaction is not None:
+            self._transaction.prepare()
         data = await pump.receive(unfinished=self._pop3.buffered > 0)
         if data:
             self._pop3.receive_data(data)

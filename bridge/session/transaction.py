@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import trio
 
@@ -24,6 +24,7 @@ from bridge.pop3 import (
     Top,
     TopCut,
     UidlAsked,
+    ready_reply,
     scan_lines,
     uidl_lines,
 )
@@ -71,6 +72,13 @@ class Marks:
         return not self.deleted and not self.sent
 
 
+class _Prepared(NamedTuple):
+    """The reply to a RETR that has not come yet, and the message's octets that it was made of."""
+
+    text: bytes
+    reply: bytes
+
+
 class Pieces:
     """A message that is here, as `Content`."""
 
@@ -78,8 +86,8 @@ class Pieces:
         self._pieces = iter(pieces)
 
     async def receive(self) -> bytes:
-        """Give the next octets; waits for nothing but the others' turn."""
-        await trio.lowlevel.checkpoint()
+        """Give the next octets; waits for nothing. Others get their turn when these are sent."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         return next(self._pieces, b"")
 
 
@@ -113,6 +121,7 @@ class Transaction:
         self._joined = joined
         self._listings = listings or Listings()
         self._queued: list[MsgNum] = []
+        self._prepared: _Prepared | None = None
 
     def at_once(self, command: Retr) -> bool:
         """Answer RETR of a message that is here whole: that waits for nothing. False, and nothing has happened, where
@@ -123,11 +132,25 @@ class Transaction:
             return False
         if self._spools:
             self._port.fetched(maildrop.seq(num), maildrop.location(num), (text,))
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared.text is text:
+            self._pop3.ready_message(prepared.reply, len(text))
+            self._sending(num, len(text))
+            return True
         try:
             self._whole(num, text)
         except MessageChanged as failure:
             self._failed(num, failure)
         return True
+
+    def prepare(self) -> None:
+        """Make the reply to what is likely to be asked next, while the device has something else to do. Waits for
+        nothing, and tells nobody: a message that is not as it was listed is left to `at_once`.
+        """
+        likely = None if self._ahead is None or self._prepared is not None else self._ahead.next_whole()
+        if likely is not None and self._as_listed(*likely):
+            num, text = likely
+            self._prepared = _Prepared(text, ready_reply(text, self.maildrop.sizes[num - 1]))
 
     @property
     def full(self) -> bool:
@@ -162,9 +185,12 @@ class Transaction:
             for num in self._queued:
                 sent.setdefault(num, end)
             self._queued.clear()
+            if self._ahead is not None:
+                self._ahead.go_on()
 
     def close(self) -> None:
         """Fetch nothing more. Done again, it does nothing."""
+        self._prepared = None
         if self._ahead is not None:
             self._ahead.close()
 
@@ -284,11 +310,19 @@ class Transaction:
         for with it. Raises `MessageChanged` where it is not as long as it was listed, and then nothing was queued.
         """
         listed, known = self.maildrop.sizes[num - 1], bool(self.maildrop.measured[num - 1])
-        if self._edits or not known or len(text) != listed or not (text.endswith(b"\n") and sound(text)):
+        if not self._as_listed(num, text):
             text = self._repaired(num, text, listed, known)
         self._pop3.whole_message(text, listed if known else None)
+        self._sending(num, len(text))
+
+    def _sending(self, num: MsgNum, octets: int) -> None:
         self._queued.append(num)
-        self._accessed(num, len(text))
+        self._accessed(num, octets)
+
+    def _as_listed(self, num: MsgNum, text: bytes) -> bool:
+        """Tell whether a message can go out as it is: sound, and known to be as long as it is."""
+        listed = self.maildrop.measured[num - 1] and len(text) == self.maildrop.sizes[num - 1]
+        return bool(listed) and not self._edits and text.endswith(b"\n") and sound(text)
 
     def _repaired(self, num: MsgNum, text: bytes, listed: int, known: bool) -> bytes:
         outgoing = Outgoing(self.maildrop.edit(num), measure=not known)

@@ -15,8 +15,14 @@ from tests.net.pairs import tcp_pair
 from tests.session.support import FakeMaildrops, House
 
 MESSAGES = 100
-TEXT = b"Subject: one\r\n\r\n" + b"a line of text.\r\n.and one with a dot\r\n" * 200
-SENT = len(b"+OK %d octets\r\n" % len(TEXT)) + len(TEXT) + 200 + len(b".\r\n")
+
+
+def text(num: int) -> bytes:
+    return b"Subject: %03d\r\n\r\n" % num + b"a line of text.\r\n.and one with a dot\r\n" * 200
+
+
+OCTETS = len(text(1))
+SENT = len(b"+OK %d octets\r\n" % OCTETS) + OCTETS + 200 + len(b".\r\n")
 
 
 class Upstream:
@@ -32,7 +38,7 @@ class Upstream:
     def ask(self, sizes: Mapping[Uid, int]) -> None:
         self.asked += 1
         for uid in sizes:
-            self._sink.arrived(uid, [TEXT])
+            self._sink.arrived(uid, [text(uid)])
 
     def close(self) -> None:
         return
@@ -58,7 +64,8 @@ def calls() -> tuple[int, int]:
 @asynccontextmanager
 async def logged_in(upstream: Upstream) -> AsyncIterator[trio.SocketStream]:
     """Give the device's end of a session over TCP, logged in."""
-    maildrops = FakeMaildrops(texts=(TEXT,) * MESSAGES, counted=((len(TEXT), 1),) * MESSAGES)
+    texts = tuple(text(num) for num in range(1, MESSAGES + 1))
+    maildrops = FakeMaildrops(texts=texts, counted=((OCTETS, 1),) * MESSAGES)
     async with trio.open_nursery() as nursery, tcp_pair() as (ours, device):
         house = House(nursery, maildrops)
         house.together = upstream
@@ -71,9 +78,11 @@ async def logged_in(upstream: Upstream) -> AsyncIterator[trio.SocketStream]:
         nursery.cancel_scope.cancel()
 
 
-async def heard(device: trio.SocketStream, octets: int) -> None:
-    while octets > 0:
-        octets -= len(await device.receive_some(octets))
+async def heard(device: trio.SocketStream, octets: int) -> bytes:
+    found = b""
+    while len(found) < octets:
+        found += await device.receive_some(octets - len(found))
+    return found
 
 
 async def test_a_message_that_is_here_costs_one_step_one_read_and_one_write() -> None:
@@ -104,3 +113,16 @@ async def test_a_device_that_does_not_wait_is_answered_eight_messages_at_a_time(
         await trio.testing.wait_all_tasks_blocked()
         _, writes = (after - then for after, then in zip(calls(), before, strict=True))
     assert writes <= MESSAGES // 8 + 5
+
+
+async def test_what_was_made_ready_and_is_not_asked_for_is_not_sent() -> None:
+    async with logged_in(Upstream()) as device:
+        for num in (1, 2, 3, 7, 8, 4, 5, 6, 6, 5, 4):
+            await trio.testing.wait_all_tasks_blocked()
+            await device.send_all(b"RETR %d\r\n" % num)
+            reply = b"+OK %d octets\r\n" % OCTETS + text(num).replace(b"\r\n.", b"\r\n..") + b".\r\n"
+            assert await heard(device, SENT) == reply
+        await device.send_all(b"DELE 3\r\n")
+        assert (await device.receive_some()).startswith(b"+OK")
+        await device.send_all(b"RETR 3\r\n")
+        assert (await device.receive_some()).startswith(b"-ERR")
