@@ -77,11 +77,13 @@ class Explaining:
         }
 
     async def _by_message_id(self, device: KnownDevice, text: str) -> tuple[list[EntrySeq], list[Location], str]:
-        """Search the device's accounts, whatever mailbox of them is listed."""
+        """Search the device's accounts: whatever mailbox of them is listed, and where messages were moved to."""
         if self._find is None:
             return [], [], "not running"
         accounts = {source.account for source in device.settings.sources} if device.settings else set()
-        keys = [one.key for one in await self._store.load_mailboxes() if one.key.account in accounts]
+        listed = [one.key for one in await self._store.load_mailboxes()]
+        everywhere = dict.fromkeys([*listed, *await self._store.moved_to()])
+        keys = [key for key in everywhere if key.account in accounts]
         found: list[Location] = []
         problems: list[str] = []
         for key in keys:

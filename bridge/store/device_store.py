@@ -163,8 +163,14 @@ class DeviceStore(Ledger):
         return await self._read(lambda db: naming.find_uidl(db, device, text))
 
     async def find_entries(self, places: Sequence[Location] = (), contents: Sequence[str] = ()) -> list[EntrySeq]:
-        """Give the entries that lie or lay at one of these places, or have one of these content identities."""
+        """Give the entries that lie or lay at one of these places, were moved there, or have one of these content
+        identities.
+        """
         return await self._read(lambda db: naming.find_entries(db, places, contents))
+
+    async def moved_to(self) -> list[MailboxKey]:
+        """Give the mailboxes, listed or not, that messages were moved to for devices."""
+        return await self._read(naming.moved_to)
 
     # --- taking unique-ids over from a former server
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.model.admin import CataloguedPlace
 from bridge.model.failures import StoreUnavailable
-from bridge.model.names import DeviceId, EntrySeq, Uid, Uidl, UidValidity
+from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, Uidl, UidValidity
 from bridge.model.places import NO_IDENTITY, Location, MailboxKey
 from bridge.store.rows import device_row, known_device, one_moment
 
@@ -33,6 +33,15 @@ _TAKEN = (
 _AT = (
     "SELECT l.entry FROM accounts a JOIN mailboxes m ON m.account = a.id JOIN locations l ON l.mailbox = m.id"
     " WHERE a.name = ? AND m.name = ? AND l.uidvalidity = ? AND l.uid = ? AND (l.gone_at IS NULL OR l.gone_at > 0)"
+)
+_PUT_AT = (
+    "SELECT i.entry FROM intents i JOIN mailboxes m ON m.id = i.mailbox JOIN accounts a ON a.id = m.account"
+    " WHERE a.name = ? AND i.target = ? AND i.target_uidvalidity = ? AND i.target_uid = ?"
+    " AND i.state IN ('done', 'returning')"
+)
+_TARGETS = (
+    "SELECT DISTINCT a.name, i.target FROM intents i JOIN mailboxes m ON m.id = i.mailbox"
+    " JOIN accounts a ON a.id = m.account WHERE i.target IS NOT NULL AND i.state IN ('done', 'returning') ORDER BY 1, 2"
 )
 _WITH_CONTENT = (
     "SELECT l.entry FROM json_each(?) asked CROSS JOIN locations l"
@@ -122,9 +131,17 @@ def find_uidl(db: sqlite3.Connection, name: DeviceId, text: str) -> list[EntrySe
     return [EntrySeq(seq) for seq in dict.fromkeys(seq for (seq,) in rows)]
 
 
+def moved_to(db: sqlite3.Connection) -> list[MailboxKey]:
+    """Give the mailboxes that messages were moved to for devices."""
+    return [MailboxKey(AccountId(account), MailboxName(target)) for account, target in db.execute(_TARGETS)]
+
+
 def find_entries(db: sqlite3.Connection, places: Iterable[Location], contents: Iterable[str]) -> list[EntrySeq]:
-    """Give the entries that lie or lay at any of these places, or have any of these content identities."""
-    found = {seq for place in places for (seq,) in db.execute(_AT, (*place.key, place.uidvalidity, place.uid))}
+    """Give the entries that lie or lay at any of these places, or were moved there, or have any of these content
+    identities.
+    """
+    at = [(*place.key, place.uidvalidity, place.uid) for place in places]
+    found = {seq for place in at for sql in (_AT, _PUT_AT) for (seq,) in db.execute(sql, place)}
     known = [content for content in contents if content not in ("", NO_IDENTITY)]
     found.update(seq for (seq,) in db.execute(_WITH_CONTENT, (json.dumps(known),)))
     return [EntrySeq(seq) for seq in sorted(found)]

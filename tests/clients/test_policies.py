@@ -26,6 +26,8 @@ def test_what_was_moved_away_comes_back_as_what_it_was(
         home.wait_mail("letter 1", "letter 3", mailbox=mailbox)
         home.wait_listed({"family": (4,)})
         assert home.subjects("den") == home.subjects("fax") == LEFT
+        [entry] = home.command("explain", "fax", "<letter.1@example.org>")["entries"]
+        assert (entry["why"], entry["intents"][0]["moved_to"]) == ("deleted", mailbox)
         undone = home.command("device", "undo", "fax")
         assert (undone["sessions"], undone["shown_again"], undone["brought_back"]) == (1, 2, 2)
         assert (undone["to_bring_back"], undone["lost"], undone["running"]) == (0, [], True)

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from bridge.model.names import DeviceId, EntrySeq, MailboxName, Uid, Uidl, UidValidity
+from bridge.model.places import Location, MailboxKey
 from bridge.model.update import MovedTo
 from bridge.store import Store
 from tests.store.device_support import (
     WINDOW,
     admission,
+    done,
     filled,
     hiding,
     quitting,
@@ -21,7 +23,7 @@ from tests.store.device_support import (
     vote,
     waiting,
 )
-from tests.store.support import DEN, FAX, INBOX, JUNK, fill, measure, namer, place, session, vanish
+from tests.store.support import DEN, FAMILY, FAX, INBOX, JUNK, fill, measure, namer, place, session, vanish
 
 
 @pytest.fixture
@@ -133,6 +135,16 @@ async def test_entries_by_place_and_by_content(store: Store) -> None:
     assert await store.find_entries() == []
 
 
+async def test_a_message_is_found_where_it_was_moved_to(store: Store) -> None:
+    trash = Location(MailboxKey(FAMILY, MailboxName("Trash")), UidValidity(7), Uid(70))
+    assert (await store.moved_to(), await store.find_entries([trash])) == ([], [])
+    await show(store, [FAX], 1)
+    await store.commit_update(quitting(FAX, 10.0, 1, action="trash"))
+    await done(store, moved=MovedTo(trash.key.mailbox, trash.uidvalidity, trash.uid))
+    assert (await store.moved_to(), await store.find_entries([trash])) == ([trash.key], [1])
+    assert await store.find_entries([trash._replace(uid=Uid(71))]) == []
+
+
 # --- a device
 
 
@@ -152,7 +164,7 @@ async def test_a_device_that_lived(store: Store) -> None:
     assert [row["ended"] for row in facts.pop("sessions")] == [39.0, 38.0, 37.0, 36.0, 35.0]
     assert facts == {
         "name": "fax",
-        "first_login": 29.0,
+        "first_login": 10.0,
         "last_login": 37.0,
         "announced": 2,
         "sent": 3,
