@@ -225,8 +225,11 @@ class DeviceRecord:
 
     def take_update(self, plan: UpdatePlan) -> None:
         """Take up what a QUIT that is on disk hides, and what was sent."""
+        accessed = max([self.accessed, *(at + 1 for at in places(self.order, plan.sent))])
+        if accessed == self.accessed and not plan.hide and not plan.retrieved:
+            return  # it was sent what it had been sent before
         self.version = object()
-        self.accessed = max([self.accessed, *(at + 1 for at in places(self.order, plan.sent))])
+        self.accessed = accessed
         self._hide((*plan.hide, *plan.retrieved))
 
     def _announce(self, admission: Admission) -> "array[int]":

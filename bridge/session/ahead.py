@@ -17,6 +17,12 @@ FIRST_WINDOW = 256 * 1024
 GROWTH = 4
 """How many times what the device takes is added to that."""
 
+FEW = 20
+"""Messages at the end of a maildrop of which a device is taken to fetch all behind the first that it fetches,"""
+
+FEW_OCTETS = FIRST_WINDOW // 2
+"""where those have no more octets than this."""
+
 SMALLEST_BATCH = 64 * 1024
 """Octets of a batch, at least: eight messages of an ordinary size."""
 
@@ -227,8 +233,12 @@ class ReadAhead:
             self._begin(num, steps[0] if steps else 0)
 
     def _step_at_first(self, num: int) -> int:
-        """A device that begins with what is new to it will fetch the rest of that."""
-        return 1 if num > self._maildrop.familiar else 0
+        """A device that begins with what is new to it will fetch the rest of that, and so will one that begins near the
+        end: many fetch the newest few whatever they had before. Of those little is wasted on one that does not.
+        """
+        sizes = self._maildrop.sizes
+        few = len(sizes) - num < FEW and sum(sizes[num:]) <= FEW_OCTETS
+        return 1 if num > self._maildrop.familiar or few else 0
 
     def _begin(self, num: int, step: int) -> None:
         self._drop(list(self._charged))

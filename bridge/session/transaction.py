@@ -202,9 +202,10 @@ class Transaction:
     async def _listing(self, command: List | UidlAsked) -> None:
         left = len(self.maildrop) - len(self.marks.deleted)
         self._pop3.begin_lines(f"{left} messages")
-        for lines in self._lines(command):
+        for at, lines in enumerate(self._lines(command)):
+            if at:  # what is last goes out together with the end
+                await self._flush()
             self._pop3.lines(lines)
-            await self._flush()
         self._pop3.end_lines()
 
     def _lines(self, command: List | UidlAsked) -> Iterator[bytes]:

@@ -38,8 +38,8 @@ def admission(record: DeviceRecord, session: str = "s", **more: object) -> Admis
     return Admission(FAX, SessionId(session), NOW, **values)  # type: ignore[arg-type]
 
 
-def plan(*hide: int, retrieved: Iterable[int] = ()) -> UpdatePlan:
-    return UpdatePlan(FAX, SessionId("s"), NOW, hide=seqs(*hide), retrieved=seqs(*retrieved))
+def plan(*hide: int, retrieved: Iterable[int] = (), sent: Iterable[int] = ()) -> UpdatePlan:
+    return UpdatePlan(FAX, SessionId("s"), NOW, hide=seqs(*hide), retrieved=seqs(*retrieved), sent=seqs(*sent))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "update", "discard"]), numbers), max_size=60))
@@ -133,6 +133,17 @@ def test_what_is_hidden_is_in_the_list_no_more(hidden: tuple[int, ...]) -> None:
         assert (list(record.order), list(record.dates)) == (rest, [100 + seq for seq in rest])
         assert all(seq in record.hidden and seq in record.decided and seq not in record.listed for seq in hidden)
         assert record.next_position == 4
+
+
+def test_what_is_sent_again_changes_nothing() -> None:
+    record = DeviceRecord(stored(4, 2, 1))
+    record.take_update(plan(sent=(4, 2)))
+    before = record.version
+    record.take_update(plan(sent=(2, 4)))
+    assert (record.version, record.accessed) == (before, 2)
+    record.take_update(plan(sent=(1,)))
+    assert record.version is not before
+    assert record.accessed == 3
 
 
 def test_a_device_that_counts_keeps_every_position() -> None:

@@ -117,6 +117,17 @@ def test_what_is_new_to_a_device_is_expected_from_the_first_on() -> None:
     assert len(session.upstream.asked) == 2
 
 
+def test_the_newest_few_are_expected_whatever_the_device_had_before() -> None:
+    session = Session(familiar=2000).retr(*range(1991, 2001))
+    assert session.alone == []
+    assert session.upstream.asked == [list(range(1991, 1999)), [1999, 2000]]
+
+
+def test_the_newest_few_are_not_expected_where_they_are_large() -> None:
+    session = Session(sizes=[50_000] * 100, familiar=100).retr(95)
+    assert session.asked == [95]
+
+
 def test_newest_first() -> None:
     session = Session(familiar=2000).retr(*range(2000, 0, -1))
     assert session.alone == []
