@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.imap import UidSet, commands
-from bridge.imap.events import Event, FetchedBody, Tagged
+from bridge.imap.events import Event, Fetched, FetchedBody, Tagged
 from bridge.model.failures import UpstreamError
 from bridge.model.names import Uid, UidValidity
 from bridge.model.places import Location, MailboxKey
@@ -40,11 +40,14 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class _Batch:
-    """One command. `left` are the messages that have not come whole, with the most octets that each may have."""
+    """One command. `left` are the messages that have not come whole, with the most octets that each may have. `ended`
+    have come, but for the end of the response that they are in.
+    """
 
     left: dict[Uid, int]
     octets: int
     coming: dict[Uid, list[bytes]] = field(default_factory=dict)
+    ended: dict[Uid, list[bytes]] = field(default_factory=dict)
 
 
 class Batches:
@@ -154,6 +157,8 @@ class Batches:
         for piece in sorter.take(event):
             self._piece(link, piece)
             patience.took(len(piece.data))
+        if isinstance(event, Fetched):
+            self._end_response()
         if isinstance(event, Tagged) and (batch := self._under_way.pop(event.tag, None)) is not None:
             patience.renew()
             refused = link.refused(f"give messages of {self._key.mailbox}", event) if event.kind != "OK" else None
@@ -171,7 +176,13 @@ class Batches:
         if piece.data:
             batch.coming.setdefault(uid, []).append(piece.data)
         if piece.ends and (text := batch.coming.pop(uid, None)) is not None:
-            self._whole(uid, text)
+            batch.ended[uid] = text
+
+    def _end_response(self) -> None:
+        """What came in a response is whole when that is: a literal filled with something else ends in no parenthesis."""
+        for batch in list(self._under_way.values()):
+            while batch.ended:
+                self._whole(*batch.ended.popitem())
 
     def _batch_of(self, uid: Uid) -> _Batch | None:
         return next((batch for batch in self._under_way.values() if uid in batch.left), None)
