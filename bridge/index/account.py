@@ -230,7 +230,7 @@ class IndexedAccount:
         """Follow the mailboxes until all are due for a look; True when a loss is doubted."""
         watcher = sweeper.watcher
         names = [mailbox.key.mailbox for mailbox in mailboxes]
-        until, polled = self._next_look(), trio.current_time()
+        until, polled, fruitless = self._next_look(), trio.current_time(), 0
         while (now := trio.current_time()) < until:
             silent = [name for name in names[1:] if not watcher.pushed(name)]
             if silent and now >= polled + self.settings.poll_interval:
@@ -243,8 +243,13 @@ class IndexedAccount:
             changed = [mailbox for mailbox in mailboxes if self._changed(sweeper, mailbox, told)]
             self._freshness.stirred(mailbox.key.mailbox for mailbox in changed)
             polled = heard if silent and set(silent) <= set(told) else polled
+            before = _versions(changed)
             if changed and await self._look_round(sweeper, mailboxes, changed, told):
                 return True
+            fruitless = fruitless + 1 if changed and before == _versions(changed) else 0
+            if fruitless > 1:
+                # A server that tells of changes that are none would be asked without a pause.
+                await trio.sleep(min(2.0**fruitless / 4, self.settings.poll_interval))
             self._settle(told, heard)
             until = min(until, self._next_look())
         return False
@@ -380,3 +385,7 @@ class IndexedAccount:
             return
         self._quota_asked = trio.current_time()
         self.quota = await watcher.quota()
+
+
+def _versions(mailboxes: Iterable[IndexedMailbox]) -> list[int]:
+    return [part.version for mailbox in mailboxes for part in mailbox.parts]

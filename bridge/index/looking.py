@@ -152,7 +152,11 @@ class Looker:
         """On a new connection: see that each UID still names the message that it did."""
         listed = await self._list(Uid(1))
         stored = {row.uid: row for row in await self._stored(found)}
-        found.missing = found.mailbox.places(uid for uid in current.uids if uid not in listed)
+        there = set(listed)
+        if len(listed) < found.state.exists or not listed:
+            # Of what a server cannot read it may give no row, and yet say OK: only what it does not find is gone.
+            there |= {Uid(uid) for uid in await self._watcher.all_uids()}
+        found.missing = found.mailbox.places(uid for uid in current.uids if uid not in there)
         found.rows = {uid: row for uid, row in listed.items() if uid not in stored}
         found.reused = await self._reused(found, listed, stored)
         found.missing += found.mailbox.places(found.reused)

@@ -179,7 +179,7 @@ class Batches:
             batch.ended[uid] = text
 
     def _end_response(self) -> None:
-        """What came in a response is whole when that is: a literal filled with something else ends in no parenthesis."""
+        """What came in a response is whole when that is: a literal filled with other octets ends in no `)`."""
         for batch in list(self._under_way.values()):
             while batch.ended:
                 self._whole(*batch.ended.popitem())

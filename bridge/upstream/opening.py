@@ -2,7 +2,7 @@
 
 from bridge.imap import Command, commands
 from bridge.imap.events import Tagged
-from bridge.model.failures import MailboxChanged, MailboxMissing, UpstreamError, UpstreamRefused
+from bridge.model.failures import MailboxChanged, MailboxMissing, UpstreamBroken, UpstreamError, UpstreamRefused
 from bridge.model.names import MailboxName, UidValidity
 from bridge.model.places import Location
 from bridge.upstream.link import Link
@@ -92,4 +92,8 @@ def checked(link: Link, selected: Selected, answer: Tagged) -> Selected:
     if not selected.uidvalidity:
         sentence = f"account {link.account}: the server gives no UIDVALIDITY for {selected.mailbox}"
         raise UpstreamRefused(link.account, f"{sentence}, so its messages have no lasting names")
+    if not selected.counted:
+        # It must (RFC 3501 §6.3.1). Not told is not empty: all that is listed would be gone.
+        sentence = f"account {link.account}: the server does not tell how many messages {selected.mailbox} has"
+        raise link.lose(UpstreamBroken(link.account, sentence))
     return selected

@@ -11,6 +11,8 @@ from bridge.model.places import MailboxState
 class Selected:
     """What EXAMINE or SELECT told, kept true by what the server tells later.
 
+    `counted` once it was told how many messages there are.
+
     `settled` once the command was answered: from then on a change of the set of messages sets `changed`, and one that
     takes messages away `shrank`.
     """
@@ -21,6 +23,7 @@ class Selected:
     uidnext: int = 0
     exists: int = 0
     modseq: int = 0
+    counted: bool = False
     settled: bool = False
     changed: bool = False
     shrank: bool = False
@@ -35,6 +38,7 @@ class Selected:
         """Take one event of the connection, whatever it is."""
         match event:
             case Exists(count):
+                self.counted = True
                 self._count(count)
             case Expunged():
                 self._count(max(0, self.exists - 1))
@@ -42,6 +46,9 @@ class Selected:
                 self._count(max(0, self.exists - len(uids)))
             case Status(code=Code() as code) | Tagged(code=Code() as code) if not self.settled:
                 self._learn(code)
+            case Status(code=Code(name="UIDVALIDITY", number=int() as number)) if number not in {0, self.uidvalidity}:
+                # Not foreseen while a mailbox is open, but nothing that is known of its UIDs holds then.
+                self.uidvalidity, self.changed = number, True
             case _:
                 pass
 
@@ -66,5 +73,6 @@ class Selected:
             case "CLOSED":
                 # What came before belonged to the mailbox that was open until now (RFC 9051 §7.1).
                 self.exists = self.uidvalidity = self.uidnext = self.modseq = 0
+                self.counted = False
             case _:
                 pass
