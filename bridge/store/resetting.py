@@ -12,17 +12,16 @@ from bridge.store.withdrawing import call_off, withdraw
 NOTE = "the device was reset"
 
 # All that the device has to do with: what it was shown, what it has hidden, and what lies in the mailboxes that it is
-# shown. Which of that lives, and which is no older than a moment: by what a window goes by, so by the date that its
-# server has of it where it was there when the mailbox was first shown, and by when it came where it came later.
-_AGE = (
+# shown. Which of that lives, and which is no older than a moment: by the date that its server has of it where it was
+# there when the mailbox was first shown, and by when it came where it came later, as a window goes.
+_DATE = (
     "(SELECT CASE WHEN e.first_seen <= s.first_shown THEN l.date ELSE max(e.first_seen, l.date) END FROM locations l"
     " LEFT JOIN device_sources s ON s.device = ?1 AND s.mailbox = l.mailbox WHERE l.entry = e.seq"
     " ORDER BY l.gone_at IS NOT NULL, l.id DESC LIMIT 1)"
 )
 _ITS_OWN = (
-    "SELECT e.seq, e.gone_at IS NULL, ?2 IS NULL OR coalesce(r.date, " + _AGE + ") >= ?2, h.rule FROM entries e"  # noqa: S608 - ours
-    " LEFT JOIN hides h ON h.device = ?1 AND h.entry = e.seq"
-    " LEFT JOIN receipts r ON r.device = ?1 AND r.entry = e.seq WHERE e.seq IN"
+    "SELECT e.seq, e.gone_at IS NULL, ?2 IS NULL OR " + _DATE + " >= ?2, h.rule FROM entries e"  # noqa: S608 - ours
+    " LEFT JOIN hides h ON h.device = ?1 AND h.entry = e.seq WHERE e.seq IN"
     " (SELECT entry FROM receipts WHERE device = ?1 UNION SELECT entry FROM hides WHERE device = ?1"
     " UNION SELECT l.entry FROM device_sources s JOIN locations l ON l.mailbox = s.mailbox AND l.gone_at IS NULL"
     " WHERE s.device = ?1 AND s.first_shown IS NOT NULL)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.model.admin import ForgetDone, ResetDone
-from bridge.model.devices import Admission, Announcement
+from bridge.model.devices import Admission
 from bridge.model.failures import StoreUnavailable
 from bridge.model.names import DeviceId, EntrySeq, MailboxName, SessionId, Uid, Uidl, UidValidity
 from bridge.model.places import ListedMessage, ListingChange
@@ -107,9 +107,10 @@ async def test_what_was_done_stays_done_and_can_be_undone(store: Store) -> None:
 
 async def test_since_a_moment(store: Store) -> None:
     """What is older stays out: what was deleted as deleted, all else by the rule `start`."""
-    dates = (1_700_000_001, 1_700_000_002, 1_700_060_000, 1_700_050_000)
-    shown = tuple(Announcement(EntrySeq(seq), date) for seq, date in enumerate(dates, 1))
-    await store.commit_admission(replace(admission(FAX, 10.0, 0), announce=shown))
+    await seen_at(store, NOW - 9e7, 1, 2, 3)
+    await seen_at(store, 1_700_050_000.0, 4)
+    await store._run("UPDATE locations SET date = 1700060000 WHERE uid = 3")
+    await store.commit_admission(admission(FAX, 10.0, 0, 1, 2, 3, 4))
     await store.commit_update(quitting(FAX, 11.0, 2, 3, 4, action="trash"))
     assert await store.reset(FAX, 1_700_050_000.0) == ResetDone(shown=2, hidden=2, cancelled=2)
     assert await hides(store, FAX) == {1: "start", 2: "delete"}
