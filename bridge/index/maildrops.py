@@ -320,10 +320,12 @@ class DeviceMaildrops:
     # --- what sessions do
 
     @asynccontextmanager
-    async def read(self, entry: EntrySeq, location: Location, size: int) -> AsyncIterator[Content]:
+    async def read(
+        self, entry: EntrySeq, location: Location, size: int, *, whole: bool = True
+    ) -> AsyncIterator[Content]:
         """Open one message. What is listed only because its loss is not believed yet is not to be had just now."""
         try:
-            async with self._read.open(entry, location, size) as content:
+            async with self._read.open(entry, location, size, whole=whole) as content:
                 yield content
         except MessageGone as failure:
             account = self._accounts.get(location.key.account)

@@ -7,8 +7,8 @@ from bridge.index.ports import Content, Fill, SpoolPort
 from bridge.model.names import EntrySeq
 from bridge.model.places import Location
 
-Open = Callable[[Location, int], AbstractAsyncContextManager[Content]]
-"""Opens the message at a place upstream; the number is the octets that it is thought to have."""
+Open = Callable[[Location, int, bool], AbstractAsyncContextManager[Content]]
+"""Opens the message at a place upstream, given how many octets it is thought to have, and whether all are wanted."""
 
 
 class Reading:
@@ -19,7 +19,9 @@ class Reading:
         self._spool = spool
 
     @asynccontextmanager
-    async def open(self, entry: EntrySeq, location: Location, size: int) -> AsyncIterator[Content]:
+    async def open(
+        self, entry: EntrySeq, location: Location, size: int, *, whole: bool = True
+    ) -> AsyncIterator[Content]:
         """Open a message. One that is spooled needs no upstream. Raises `UpstreamError`s here or in `receive`."""
         account = location.key.account
         if self._spool.holds(account, entry):
@@ -27,7 +29,7 @@ class Reading:
                 if spooled is not None:
                     yield spooled
                     return
-        async with self._upstream(location, size) as content:
+        async with self._upstream(location, size, whole) as content:
             if not self._spool.wants(account, entry, size):
                 yield content
                 return

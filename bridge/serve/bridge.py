@@ -73,7 +73,10 @@ class Bridge:
             store,
             self._intents,
             Reading(
-                lambda location, size: self._accounts.upstream(location.key.account).read(location, size), store.spool
+                lambda location, size, whole: self._accounts.upstream(location.key.account).read(
+                    location, size, whole=whole
+                ),
+                store.spool,
             ),
             settings.server.refresh_wait,
             now,

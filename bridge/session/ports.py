@@ -31,8 +31,11 @@ class Maildrops(Protocol):
         """
         ...
 
-    def read(self, entry: EntrySeq, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
-        """Open the message of an entry, which lies at a place; `size` is a hint in octets.
+    def read(
+        self, entry: EntrySeq, location: Location, size: int, *, whole: bool = True
+    ) -> AbstractAsyncContextManager[Content]:
+        """Open the message of an entry, which lies at a place; `size` is a hint in octets, and so is `whole`: that more
+        than its beginning is wanted.
 
         Raises an `UpstreamError` here or in `receive`.
         """

@@ -11,7 +11,6 @@ from bridge.adapt import position_stub
 from bridge.maildrop import Maildrop, SourceEdit
 from bridge.model.failures import MessageChanged, UpstreamError
 from bridge.model.names import MsgNum
-from bridge.model.places import Location
 from bridge.octets import sound
 from bridge.pop3 import (
     Dele,
@@ -255,7 +254,6 @@ class Transaction:
 
     async def _body(self, command: Retr | Top, num: MsgNum) -> None:
         """Send a message or its beginning; what fails before the first octet is an `-ERR`, later a cut."""
-        location, size = self.maildrop.location(num), self.maildrop.sizes[num - 1]
         begun = False
         try:
             ahead = await self._fetched_ahead(command, num)
@@ -264,7 +262,7 @@ class Transaction:
                 if self.full:
                     await self._flush()
                 return
-            async with self._open(num, location, size, ahead) as content:
+            async with self._open(command, num, ahead) as content:
                 chunk = await content.receive()
                 begun = True
                 if isinstance(command, Retr):
@@ -300,11 +298,12 @@ class Transaction:
         return self._port.spooled(self.maildrop.seq(num), self.maildrop.location(num))
 
     def _open(
-        self, num: MsgNum, location: Location, size: int, ahead: list[bytes] | None
+        self, command: Retr | Top, num: MsgNum, ahead: list[bytes] | None
     ) -> AbstractAsyncContextManager[Content]:
         if ahead is not None:
             return nullcontext(Pieces(ahead))
-        return self._port.read(self.maildrop.seq(num), location, size)
+        location, size = self.maildrop.location(num), self.maildrop.sizes[num - 1]
+        return self._port.read(self.maildrop.seq(num), location, size, whole=isinstance(command, Retr))
 
     def _whole(self, num: MsgNum, text: bytes) -> None:
         """Queue a message that is here whole: it goes out in one piece, or together with those that the device asked

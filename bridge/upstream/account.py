@@ -108,20 +108,29 @@ class Account:
         finally:
             self._watched = False
 
-    def read(self, location: Location, size: int) -> ContentReader | Here:
-        """Open one message, with `async with`. `size` is what it is thought to have, in octets: a hint."""
+    def read(self, location: Location, size: int, *, whole: bool = True) -> ContentReader | Here:
+        """Open one message, with `async with`. `size` is what it is thought to have, in octets: a hint. Where only its
+        beginning may be wanted, `whole` is False: what follows is asked for once that was taken.
+        """
         text = self._pool.latest.get((location.key.mailbox, location.uidvalidity, location.uid))
         if text is not None:
             return Here(text)
-        return self._reader(location, size, Urgency.READ)
+        return self._reader(location, size, Urgency.READ, whole=whole)
 
     def read_later(self, location: Location, size: int) -> ContentReader:
         """Open one message that no device waits for: readers go first."""
         return self._reader(location, size, Urgency.MEASURE)
 
-    def _reader(self, location: Location, size: int, urgency: Urgency) -> ContentReader:
+    def _reader(self, location: Location, size: int, urgency: Urgency, *, whole: bool = True) -> ContentReader:
         return ContentReader(
-            self._pool, self._names, location, size, self._stock, in_ranges=self._in_ranges, urgency=urgency
+            self._pool,
+            self._names,
+            location,
+            size,
+            self._stock,
+            whole=whole,
+            in_ranges=self._in_ranges,
+            urgency=urgency,
         )
 
     def batches(

@@ -40,6 +40,7 @@ class ContentReader:
         size: int,
         stock: Stock,
         *,
+        whole: bool = True,
         in_ranges: bool,
         urgency: Urgency,
     ) -> None:
@@ -49,7 +50,7 @@ class ContentReader:
         self._in_ranges = in_ranges
         self._urgency = urgency
         what = f"UID {location.uid} of {location.key.mailbox}"
-        self._text = Assembly(pool.account, what, size, stock)
+        self._text = Assembly(pool.account, what, size, stock, whole=whole)
         self._request: Request[None] | None = None
         self._fetching: Fetching | None = None
         self._closed = False

@@ -145,7 +145,7 @@ class House:
                     keys += [one.search] if one.search else []
         return found or {"INBOX": []}
 
-    def _read(self, location: Location, size: int) -> AbstractAsyncContextManager[Content]:
+    def _read(self, location: Location, size: int, whole: bool) -> AbstractAsyncContextManager[Content]:
         return self.upstreams[location.key.account].read_later(location, size)
 
     def name_at(self, place: Location) -> str:

@@ -100,7 +100,13 @@ async def living(bed: Bed, store: Store, devices: Sequence[DeviceSettings], poll
         await index.load(names, states)
         accounts = {settings.id: index}
         intents = IntentRunner(accounts, store, time.time, nothing)
-        maildrops = DeviceMaildrops(accounts, store, intents, Reading(account.read_later, store.spool), 5)
+        maildrops = DeviceMaildrops(
+            accounts,
+            store,
+            intents,
+            Reading(lambda location, size, whole: account.read_later(location, size), store.spool),
+            5,
+        )
         await maildrops.load(known)
         nursery.start_soon(index.run)
         yield House(bed, index, maildrops, known)

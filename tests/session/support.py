@@ -142,7 +142,9 @@ class FakeMaildrops:
         hidden = {seq for plan in plans for seq in plan.hide + plan.retrieved}
         return shown(device, session, rows, hidden, self.familiar, self.accessed)
 
-    def read(self, entry: EntrySeq, location: Location, size: int) -> "AbstractAsyncContextManager[FakeContent]":
+    def read(
+        self, entry: EntrySeq, location: Location, size: int, *, whole: bool = True
+    ) -> "AbstractAsyncContextManager[FakeContent]":
         self.asked.append(location.uid)
         return self._read(location)
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from bridge.maildrop import Maildrop, from_messages
 from bridge.model.failures import MailboxChanged
@@ -19,7 +19,7 @@ from bridge.upstream import Account
 from bridge.upstream.assembly import FIRST_OCTETS, RANGE_OCTETS
 from bridge.upstream.latest import FEW, LARGEST, OCTETS
 from bridge.upstream.latest import SECONDS as SECONDS_KEPT
-from tests.upstream.beds import INBOX, Bed, key, listing, place_of, read, running
+from tests.upstream.beds import INBOX, SECONDS, Bed, key, listing, place_of, read, running
 from tests.upstream.line import line
 from tests.upstream.test_batches import Kept, bodies
 
@@ -114,14 +114,29 @@ async def test_what_is_asked_for_while_others_are_awaited_goes_out_at_once(
 async def test_a_large_message_that_is_taken_at_once_keeps_two_ranges_coming(
     autojump_clock: MockClock, alone: Bed
 ) -> None:
-    octets = FIRST_OCTETS + 10 * RANGE_OCTETS
+    octets = FIRST_OCTETS + 9 * RANGE_OCTETS - 10_000
     alone.sandbox.deliver("anna", text(1, octets))
     async with line(ROUND_TRIP) as long, running(alone.settings(), connect=long.connect) as account:
         await warm(alone, account)
         began = trio.current_time()
         assert len(await read(account, place_of(alone, 1), octets)) == octets
-        # The first range, then two in each, and one for looking at the end.
-        assert trio.current_time() - began <= (1 + 5 + 1 + SLACK) * ROUND_TRIP
+        # The first range and the one behind it, then two in each.
+        assert trio.current_time() - began <= (1 + 4 + SLACK) * ROUND_TRIP
+
+
+@pytest.mark.parametrize(("whole", "ranges"), [(True, 2), (False, 1)])
+async def test_of_what_is_wanted_whole_the_second_range_is_asked_for_with_the_first(
+    alone: Bed, lone_account: Account, whole: bool, ranges: int
+) -> None:
+    """TOP mostly wants no more than the header."""
+    octets = FIRST_OCTETS + RANGE_OCTETS
+    alone.sandbox.deliver("anna", text(1, octets))
+    async with lone_account.read(place_of(alone, 1), octets, whole=whole):
+        with trio.fail_after(SECONDS):
+            while not bodies(alone):
+                await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked(0.05)
+        assert bodies(alone) == ranges
 
 
 class TestFairness:
