@@ -1,5 +1,6 @@
 """Octets of messages as they stream by: CRLF repair, which also counts them, and a look at the header."""
 
+import re
 from io import IncrementalNewlineDecoder
 
 _NAME = b"subject"
@@ -9,6 +10,8 @@ _SMALL = 0x20
 """The bit that makes a letter of ASCII a small one."""
 _IN_ORDER = (None, "\r\n")
 """Line ends of a chunk that needs no repair: none, or CRLF alone."""
+_PROMISING = re.compile(rb"\n(?=[\rSs])")
+"""The end of a line before one that is empty or may be a Subject."""
 _ANOTHER = -1
 """Matched so far of a line that is no Subject: never mind how it goes on."""
 
@@ -95,7 +98,9 @@ class HeaderScan:
         at = 0
         while at < len(chunk) and not self.done:
             if self._matched == _ANOTHER:
-                end = chunk.find(b"\n", at)
+                # On to a line that may be it, or to the last one, of which more may come.
+                found = _PROMISING.search(chunk, at)
+                end = chunk.rfind(b"\n", at) if found is None else found.start()
                 if end < 0:
                     break
                 self._matched = 0
