@@ -17,7 +17,7 @@ from bridge.index.spooling import SpoolAhead
 from bridge.index.sweeping import NOTHING, Sweeper, Told
 from bridge.model.failures import MailboxMissing, StoreError, UpstreamError, UpstreamUnavailable
 from bridge.model.names import MailboxName, UidValidity
-from bridge.model.places import MailboxKey, MailboxState, Suspicion
+from bridge.model.places import MailboxKey, MailboxState, Since, Suspicion
 from bridge.model.settings import AccountSettings
 from bridge.telemetry import count, get_logger
 
@@ -28,6 +28,11 @@ LAST_BACKOFF = 60.0
 """Seconds between tries to reach an upstream that is down; half to all of it, so that accounts do not march in step."""
 
 INBOX = MailboxName("INBOX")
+
+PUSHED_SECONDS = 120.0
+"""Between questions after mailboxes of which the server tells by itself: Dovecot says nothing when it runs out of what
+it notices changes by. They go out together with the end of IDLE, which is renewed as often.
+"""
 
 LOOK_SECONDS = 600.0
 """Between looks at all mailboxes, also where the server tells of changes: of some things it tells nothing."""
@@ -230,19 +235,19 @@ class IndexedAccount:
         """Follow the mailboxes until all are due for a look; True when a loss is doubted."""
         watcher = sweeper.watcher
         names = [mailbox.key.mailbox for mailbox in mailboxes]
-        until, polled, fruitless = self._next_look(), trio.current_time(), 0
+        others = names[1:]
+        until, asked, fruitless = self._next_look(), trio.current_time(), 0
         while (now := trio.current_time()) < until:
-            silent = [name for name in names[1:] if not watcher.pushed(name)]
-            if silent and now >= polled + self.settings.poll_interval:
-                watcher.ask(silent)
-                polled = now
-            due = min(until, polled + self.settings.poll_interval) if silent else until
+            due = asked + self._asking_interval(watcher, others)
+            if now >= due:
+                watcher.ask(others)
+                asked, due = now, now + self._asking_interval(watcher, others)
             self._freshness.waits(names, opened=names[0])
-            await watcher.wait(max(0.0, due - now), self._plain(mailboxes))
+            await watcher.wait(max(0.0, min(due, until) - now), self._plain(mailboxes))
             told, heard = watcher.take_news(), trio.current_time()
             changed = [mailbox for mailbox in mailboxes if self._changed(sweeper, mailbox, told)]
             self._freshness.stirred(mailbox.key.mailbox for mailbox in changed)
-            polled = heard if silent and set(silent) <= set(told) else polled
+            asked = heard if set(others) <= set(told) else asked
             before = _versions(changed)
             if changed and await self._look_round(sweeper, mailboxes, changed, told):
                 return True
@@ -254,6 +259,13 @@ class IndexedAccount:
             until = min(until, self._next_look())
         return False
 
+    def _asking_interval(self, watcher: Watcher, others: Sequence[MailboxName]) -> float:
+        """Give every how many seconds mailboxes that are not open are asked after, all in one question."""
+        poll = self.settings.poll_interval
+        if not others:
+            return math.inf
+        return max(PUSHED_SECONDS, poll) if all(map(watcher.pushed, others)) else poll
+
     def _changed(self, sweeper: Sweeper, mailbox: IndexedMailbox, told: Told) -> bool:
         if mailbox.key.mailbox == sweeper.opened and sweeper.watcher.changed:
             # Whatever its numbers say: they may be as before, though one came and one went.
@@ -261,12 +273,12 @@ class IndexedAccount:
         state = told.get(mailbox.key.mailbox)
         return state is not None and not (isinstance(state, MailboxState) and sweeper.as_known(mailbox, state))
 
-    def _plain(self, mailboxes: Sequence[IndexedMailbox]) -> dict[MailboxName, MailboxState]:
+    def _plain(self, mailboxes: Sequence[IndexedMailbox]) -> dict[MailboxName, Since]:
         """Give those mailboxes of which what comes can be taken as it comes, without a look at the rest."""
         if self.memory.held:
             return {}
-        plain = (mailbox for mailbox in mailboxes if mailbox.parts and mailbox.verified and not mailbox.restless)
-        return {mailbox.key.mailbox: mailbox.state for mailbox in plain if mailbox.state is not None}
+        plain = ((mailbox.key.mailbox, mailbox.since()) for mailbox in mailboxes[:1] if mailbox.verified)
+        return {name: since for name, since in plain if since is not None}
 
     def _next_look(self) -> float:
         """When all mailboxes are to be looked at again, in Trio's time."""

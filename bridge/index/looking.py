@@ -130,6 +130,9 @@ class Looker:
         if len(stored) != len(there) or any(_differs(listed[place.uid], place) for place in stored):
             return False
         found.rows, found.missing = fresh, found.mailbox.places(missing)
+        found.contents |= {
+            uid: content_identity(header, fresh[uid].date) for uid, header in came.headers.items() if uid in fresh
+        }
         return True
 
     async def _compare(self, found: Look, current: MailboxSnapshot) -> None:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from heapq import nlargest
 
 from bridge.index.first_listing import FirstListing
 from bridge.index.ports import StorePort, Watcher
 from bridge.maildrop import MailboxSnapshot, from_messages, in_one
 from bridge.model.failures import MailboxChanged
 from bridge.model.names import Uid, UidValidity
-from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMessage, StoredMessage
+from bridge.model.places import Location, MailboxKey, MailboxState, MeasuredMessage, Since, StoredMessage
 from bridge.telemetry import count, get_logger
 
 log = get_logger("index")
@@ -117,14 +116,14 @@ class IndexedMailbox:
             return False
         return same(known, state) and (self.verified or (state.modseq != 0 and state.modseq == known.modseq))
 
-    def resync_from(self) -> tuple[MailboxState, Uid] | None:
-        """Give since when and from which UID on to ask what happened, where the server can tell; None when only a
-        thorough look will do.
-        """
+    def since(self) -> Since | None:
+        """Give since when to ask what happened; None when only a thorough look will do."""
         known = self._state
-        if known is None or self.restless or len(self.parts) != 1 or not self.parts[0].uids or not known.modseq:
+        if known is None or self.restless or len(self.parts) != 1:
             return None
-        return known, Uid(min(nlargest(TAIL, self.parts[0].uids)))
+        # By far the most are the newest in both orders; were they not, more would be asked for, nothing less.
+        newest = sorted(self.parts[0].uids[-2 * TAIL :])
+        return Since(known, Uid(newest[-TAIL:][0] if newest else 1))
 
     def took_note(self, state: MailboxState) -> None:
         """Nothing came and nothing went up to this state, so what happened later is asked since then."""

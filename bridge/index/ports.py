@@ -19,6 +19,7 @@ from bridge.model.places import (
     MeasuredMessage,
     OldPlace,
     Resynced,
+    Since,
     StoredMessage,
     Suspicion,
 )
@@ -39,8 +40,10 @@ class Watcher(Protocol):
         """Open the mailbox read-only and give its state."""
         ...
 
-    async def resync(self, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
-        """Open the mailbox read-only and tell what happened since it was `known` so, where the server tells that."""
+    async def resync(self, mailbox: MailboxName, since: Since, *, headers: bool = False) -> Resynced:
+        """Open the mailbox read-only and tell what happened since, with the `headers` of what came, or not; where the
+        server does not tell that, only its state.
+        """
         ...
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
@@ -85,9 +88,9 @@ class Watcher(Protocol):
         """Have the `wait` that is under way, or the next one, ask how mailboxes are, and return; from any task."""
         ...
 
-    async def wait(self, seconds: float, known: Mapping[MailboxName, MailboxState] = ...) -> bool:
+    async def wait(self, seconds: float, known: Mapping[MailboxName, Since] = ...) -> bool:
         """Wait for news of the open mailbox, those that are `pushed`, and those asked after; False after `seconds`
-        without. What came to a mailbox that is `known`, as it was looked at, is fetched at once, into `arrived`.
+        without. What happened to the open one is fetched at once if it is `known`, into `arrived` or `resynced`.
         """
         ...
 
@@ -103,6 +106,11 @@ class Watcher(Protocol):
     @property
     def arrived(self) -> Arrivals | None:
         """What came to the open mailbox during the last `wait`, when that is all that changed and was fetched."""
+        ...
+
+    @property
+    def resynced(self) -> Resynced | None:
+        """What happened to the open mailbox during the last `wait`, when it was more than that and the server told."""
         ...
 
     @property

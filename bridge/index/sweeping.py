@@ -57,11 +57,14 @@ class Sweeper:
         """
         looks: dict[MailboxKey, Look] = {}
         pending = list(first)
-        if mailboxes[0] in first and (came := await self._arrived(mailboxes[0])) is not None:
+        came = await self._came(mailboxes[0]) if mailboxes[0] in first else None
+        if came is not None:
             looks[came.mailbox.key] = came
             pending.remove(mailboxes[0])
-        if held:
-            pending += [mailbox for mailbox in mailboxes if mailbox not in first]
+        if held or (came is not None and came.missing):
+            pending = [mailbox for mailbox in mailboxes if mailbox in pending or mailbox not in first]
+            # What was told before a loss was found is older than that.
+            told = NOTHING
         for _ in range(PASSES):
             if not pending:
                 break
@@ -72,8 +75,12 @@ class Sweeper:
                 pending = list(mailboxes[:1])
         return list(looks.values())
 
-    async def _arrived(self, mailbox: IndexedMailbox) -> Look | None:
-        return await self._looker.arrived(mailbox, self._searches(mailbox))
+    async def _came(self, mailbox: IndexedMailbox) -> Look | None:
+        """Look at what the watcher fetched from the open mailbox when it was told that something happened there."""
+        resynced = self.watcher.resynced
+        if resynced is None or self.opened != mailbox.key.mailbox or mailbox.snapshot is None:
+            return await self._looker.arrived(mailbox, self._searches(mailbox))
+        return await self._looker.look(mailbox, resynced.state, self._searches(mailbox), resynced)
 
     async def _pass(
         self,
@@ -135,10 +142,11 @@ class Sweeper:
         return await self._looker.look(mailbox, state, searches, came)
 
     async def _open(self, mailbox: IndexedMailbox) -> Resynced:
-        since = mailbox.resync_from()
+        since = mailbox.since()
         if since is None:
             return Resynced(await self.watcher.examine(mailbox.key.mailbox))
-        return await self.watcher.resync(mailbox.key.mailbox, *since)
+        # On a new connection there may be much that is new.
+        return await self.watcher.resync(mailbox.key.mailbox, since, headers=mailbox.verified)
 
     def as_known(self, mailbox: IndexedMailbox, state: MailboxState, before: Look | None = None) -> bool:
         """Tell whether a mailbox is as it was at the look before this one, or as it is published."""

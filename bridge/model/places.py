@@ -2,11 +2,13 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bridge.model.names import AccountId, EntrySeq, MailboxName, ModSeq, Uid, Uidl, UidValidity
 
 NO_MODSEQ = ModSeq(0)
+NO_HEADERS: Mapping[Uid, bytes] = MappingProxyType({})
 
 
 class MailboxKey(NamedTuple):
@@ -62,11 +64,19 @@ class Arrivals(NamedTuple):
     headers: Mapping[Uid, bytes]
 
 
+class Since(NamedTuple):
+    """How a mailbox was when it was looked at. `first` is the UID from which on its lines are wanted all the same."""
+
+    state: MailboxState
+    first: Uid
+
+
 class Resynced(NamedTuple):
     """What happened to a mailbox since it was looked at, as the server tells it, and how it is with that.
 
     `vanished` holds the UIDs that went. `rows` has the lines of messages that came or changed, flags included, and of
-    all from UID `first` on. `told`: the server did tell; otherwise the mailbox is open, and only its state is good.
+    all from UID `first` on; `headers` the identifying header fields of those that came, where they were asked for.
+    `told`: the server did tell; otherwise the mailbox is open, and only its state is good.
     """
 
     state: MailboxState
@@ -74,6 +84,7 @@ class Resynced(NamedTuple):
     first: Uid = Uid(0)
     vanished: Container[int] = frozenset()
     rows: tuple[ListedMessage, ...] = ()
+    headers: Mapping[Uid, bytes] = NO_HEADERS
 
 
 class StoredMessage(NamedTuple):

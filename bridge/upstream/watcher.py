@@ -8,7 +8,7 @@ import trio
 from bridge.imap import UidSet
 from bridge.model.failures import UpstreamError, UpstreamRefused
 from bridge.model.names import MailboxName, Uid, UidValidity
-from bridge.model.places import Arrivals, ListedMessage, MailboxState, Resynced
+from bridge.model.places import Arrivals, ListedMessage, MailboxState, Resynced, Since
 from bridge.search import SearchMistake, parse
 from bridge.upstream.connection import Connection
 from bridge.upstream.errands import Errands
@@ -31,7 +31,7 @@ from bridge.upstream.urgency import Urgency
 T = TypeVar("T")
 Sink = Callable[[list[ListedMessage]], Awaitable[None]]
 
-NOTHING: Mapping[MailboxName, MailboxState] = {}
+NOTHING: Mapping[MailboxName, Since] = {}
 
 BUSY_LOOK = 5.0
 """Seconds between looks at the watched mailbox while the only connection serves devices."""
@@ -61,6 +61,7 @@ class Watcher:
         self._asking: set[MailboxName] = set()
         self.changed = False
         self.arrived: Arrivals | None = None
+        self.resynced: Resynced | None = None
         self._mailbox = INBOX
         self._state: MailboxState | None = None
         self._looked = float("-inf")
@@ -119,21 +120,26 @@ class Watcher:
             # A server need not tell it (RFC 3501 §7.1); then it is what follows the highest there is.
             selected.uidnext = max(await search_all(link, selected.exists), default=0) + 1
 
-    async def resync(self, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
-        """Open the mailbox as `examine` does, and tell what happened to it since it was `known` so, with a line of each
-        message from `first` on: one round trip. Raises `MailboxMissing`.
+    async def resync(self, mailbox: MailboxName, since: Since, *, headers: bool = False) -> Resynced:
+        """Open the mailbox as `examine` does, and tell what happened to it since it was looked at, with the `headers`
+        of what came, or not: one round trip. Raises `MailboxMissing`.
         """
         self._state = None
-        resynced = await self._ask(lambda link: self._resync(link, mailbox, known, first))
-        self._state, self._mailbox = resynced.state, mailbox
+        resynced = await self._ask(lambda link: self._resync(link, mailbox, since, headers=headers))
+        self._mailbox = mailbox
         self._news.heard([mailbox])
         return resynced
 
-    async def _resync(self, link: Link, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
-        self._pool.latest.listed_anew(mailbox, first)
-        selected, resynced = await resync(link, self._names, mailbox, known, first)
+    async def _resync(self, link: Link, mailbox: MailboxName, since: Since, *, headers: bool) -> Resynced:
+        self._pool.latest.listed_anew(mailbox, since.first)
+        selected, resynced = await resync(link, self._names, mailbox, since, headers=headers)
+        return await self._reopened(link, selected, resynced)
+
+    async def _reopened(self, link: Link, selected: Selected, resynced: Resynced) -> Resynced:
         await self._examined(link, selected)
-        return resynced if resynced.state.uidnext else Resynced(selected.state)
+        found = resynced if resynced.state.uidnext else Resynced(selected.state)
+        self._state = found.state
+        return found
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
         """Give the state of any mailbox; the examined one stays open. Raises `MailboxMissing`."""
@@ -249,22 +255,22 @@ class Watcher:
         """
         return self._news.take()
 
-    async def wait(self, seconds: float, known: Mapping[MailboxName, MailboxState] = NOTHING) -> bool:
+    async def wait(self, seconds: float, known: Mapping[MailboxName, Since] = NOTHING) -> bool:
         """Wait until there is news: True, and `take_news` has it. False after `seconds` without.
 
         IDLE where the server has it, renewed every two minutes, so that a dead connection is noticed; else NOOP every
         `poll_interval`. `changed` tells afterwards whether the examined mailbox changed since it was examined. When
-        only a few messages came to it, and it is `known`, `arrived` has them afterwards, in the same round trip that
-        ends IDLE: then the mailbox counts as examined with them.
+        only a few messages came to it, and it is `known`, `arrived` has them afterwards, else `resynced` what happened
+        to it where the server tells that: in the same round trip that ends IDLE, and it counts as examined with that.
         """
-        self.arrived, self.changed = None, False
+        self.arrived, self.resynced, self.changed = None, None, False
         until = trio.current_time() + seconds
         while not await self._ask(lambda link: self._wait(link, until, known), Urgency.WAIT):
             if trio.current_time() >= until:
                 return False
         return True
 
-    async def _wait(self, link: Link, until: float, known: Mapping[MailboxName, MailboxState]) -> bool:
+    async def _wait(self, link: Link, until: float, known: Mapping[MailboxName, Since]) -> bool:
         """Wait until somebody else needs the connection, too; then it is asked for again behind them."""
         now = trio.current_time()
         if link.wanted(Urgency.MEASURE) and now < self._looked + BUSY_LOOK and not self._asking:
@@ -277,8 +283,8 @@ class Watcher:
             return selected.changed or not self._same(selected.state) or self._news.any
 
         def ending() -> None:
-            if errands.fetch():
-                self._pool.latest.listed_anew(self._mailbox, known[self._mailbox].uidnext)
+            if (first := errands.fetch()) is not None:
+                self._pool.latest.listed_anew(self._mailbox, first)
             if self._asking:
                 errands.ask(self._asking)
                 self._asking = set()
@@ -289,7 +295,11 @@ class Watcher:
         await self._idler.wait(link, until, enough, ending)
         ending()
         self._arrive(await errands.finish(self._news), selected)
-        self.changed = self.arrived is not None or selected.changed or not self._same(selected.state)
+        if errands.resynced is not None:
+            selected = link.selected or selected
+            self.resynced = await self._reopened(link, selected, errands.resynced)
+        came = self.arrived is not None or self.resynced is not None
+        self.changed = came or selected.changed or not self._same(selected.state)
         if self.changed:
             self._news.put({self._mailbox: selected.state})
         elif errands.asked_open and self._state is not None:

@@ -18,7 +18,16 @@ from bridge.model.failures import (
     UpstreamUnavailable,
 )
 from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
-from bridge.model.places import Arrivals, ListedMessage, Location, MailboxKey, MailboxState, MeasuredMessage, Resynced
+from bridge.model.places import (
+    Arrivals,
+    ListedMessage,
+    Location,
+    MailboxKey,
+    MailboxState,
+    MeasuredMessage,
+    Resynced,
+    Since,
+)
 from bridge.model.update import BringBack, Intent, MovedTo
 
 INBOX = MailboxName("INBOX")
@@ -311,6 +320,7 @@ class FakeWatcher:
         self._news: dict[MailboxName, MailboxState | UpstreamError] = {}
         self.changed = False
         self.arrived: Arrivals | None = None
+        self.resynced: Resynced | None = None
         self.asked = trio.current_time()
 
     @property
@@ -341,7 +351,8 @@ class FakeWatcher:
         self._seen = _numbers(box)
         return self._told(mailbox, box)
 
-    async def resync(self, mailbox: MailboxName, known: MailboxState, first: Uid) -> Resynced:
+    async def resync(self, mailbox: MailboxName, since: Since, *, headers: bool = False) -> Resynced:
+        known, first = since
         state = await self.examine(mailbox)
         box = self._upstream.boxes[mailbox]
         if not self._upstream.qresync or not known.modseq or state.uidvalidity != known.uidvalidity:
@@ -354,7 +365,9 @@ class FakeWatcher:
             if uid in box.letters and uid < state.uidnext and (uid >= first or box.changes[uid] > known.modseq)
         )
         self._upstream.resynced += 1
-        return Resynced(state, True, first, vanished, rows)
+        told = {row.uid: box.letters[row.uid].header for row in rows if headers and row.uid >= known.uidnext}
+        self._upstream.fetched += len(told)
+        return Resynced(state, True, first, vanished, rows, told)
 
     async def status(self, mailbox: MailboxName) -> MailboxState:
         return self._told(mailbox, await self._box(mailbox))
@@ -430,8 +443,8 @@ class FakeWatcher:
         news, self._news = self._news, {}
         return news
 
-    async def wait(self, seconds: float, known: Mapping[MailboxName, MailboxState] | None = None) -> bool:
-        self.arrived, self.changed = None, False
+    async def wait(self, seconds: float, known: Mapping[MailboxName, Since] | None = None) -> bool:
+        self.arrived, self.resynced, self.changed = None, None, False
         until = trio.current_time() + seconds
         while True:
             news, self._asked = self._upstream._news, trio.Event()
@@ -439,7 +452,7 @@ class FakeWatcher:
             if self._asking:
                 self._news |= await self.states(sorted(self._asking))
                 self._asking.clear()
-            self._hear(known or {})
+            await self._hear(known or {})
             if self._news or self.arrived:
                 return True
             if trio.current_time() >= until:
@@ -461,25 +474,27 @@ class FakeWatcher:
         if not self._upstream.pushes and trio.current_time() >= self.asked + 60:
             self.asked = trio.current_time()
 
-    def _hear(self, known: Mapping[MailboxName, MailboxState]) -> None:
+    async def _hear(self, known: Mapping[MailboxName, Since]) -> None:
         box = self._upstream.boxes.get(self._open)
         if box is None:
             raise UpstreamUnavailable(self._upstream.name, f"account {self._upstream.name}: the open mailbox went")
         told = self._upstream.pushes or self._open in self._followed or self.asked == trio.current_time()
         if told and _numbers(box) != self._seen:
-            self._catch_up(box, known.get(MailboxName(self._open)))
+            await self._catch_up(box, known.get(MailboxName(self._open)))
         for name, before in self._followed.items():
             other = self._upstream.boxes.get(name)
             if name != self._open and other is not None and _numbers(other) != before:
                 self._followed[name] = _numbers(other)
                 self._news[name] = self._state(other)
 
-    def _catch_up(self, box: FakeMailbox, before: MailboxState | None) -> None:
+    async def _catch_up(self, box: FakeMailbox, since: Since | None) -> None:
         self.changed = True
-        first = None if before is None else before.uidnext
+        first = None if since is None else since.state.uidnext
         new = {Uid(uid): each for uid, each in sorted(box.letters.items()) if first is not None and uid >= first}
         if not new or box.uidvalidity != self._seen[0] or self._seen[2] + len(new) != len(box.letters):
             self._news[MailboxName(self._open)] = self._state(box)
+            if since is not None and self._upstream.qresync and since.state.modseq:
+                self.resynced = await self.resync(MailboxName(self._open), since, headers=True)
             return
         self._seen = _numbers(box)
         rows = tuple(self._row(uid, each) for uid, each in new.items())

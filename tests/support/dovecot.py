@@ -196,6 +196,12 @@ class Dovecot(ReferenceUpstream):
         """Give a user whose mailboxes are empty and whom nobody else was given."""
         return f"fresh{next(self._fresh)}"
 
+    @property
+    def deaf(self) -> bool:
+        """True when it notices no changes any more: too many of its processes wait for such on this machine."""
+        log = self.root / "dovecot.log"
+        return log.exists() and "Inotify instance limit" in log.read_text()
+
     def record(self, user: str) -> None:
         """Keep what is said in this user's connections from now on; `extra` must have had `RECORDED`."""
         for path in (self.root / "home" / user, self._rawlog(user)):

@@ -20,6 +20,7 @@ from bridge.sandbox import SandboxServer
 from bridge.upstream import Account, Watcher
 from bridge.upstream.link import CHUNK_OCTETS
 from bridge.upstream.signin import Connect, connect_upstream
+from tests.support.dovecot import Dovecot
 from tests.support.imap_reference import Imap, ReferenceUpstream, append, expunge, fetch_all, flags
 
 T = TypeVar("T")
@@ -66,6 +67,11 @@ class Bed:
         self.user = user
         self._reference = reference
         self._server = server
+
+    @property
+    def deaf(self) -> bool:
+        """True when the server notices no changes by itself any more, because of this machine."""
+        return isinstance(self._reference, Dovecot) and self._reference.deaf
 
     @property
     def sandbox(self) -> SandboxServer:

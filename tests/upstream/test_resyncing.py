@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from bridge.model.failures import MailboxMissing, UpstreamBroken, UpstreamUnavailable
 from bridge.model.names import MailboxName, ModSeq, Uid, UidValidity
-from bridge.model.places import MailboxState, Resynced
+from bridge.model.places import MailboxState, Resynced, Since
 from bridge.sandbox import Rule, SandboxServer, Script
 from bridge.sandbox.faults import Answer, Close, Drip, Fault, Hang, Say
 from bridge.upstream import Account, Watcher
-from tests.upstream.beds import INBOX, LETTER, Bed, running, store_flags
+from tests.upstream.beds import INBOX, LETTER, SECONDS, Bed, running, store_flags
 
 BOX = MailboxName("Box")
 NO_MODSEQ = Say(b"* OK [NOMODSEQ] it counts no changes here\r\n")
@@ -24,7 +25,7 @@ def told(resynced: Resynced, upto: int) -> tuple[list[int], list[int]]:
 
 
 async def asked(watcher: Watcher, known: MailboxState, first: int, mailbox: MailboxName = INBOX) -> Resynced:
-    return await watcher.resync(mailbox, known, Uid(first))
+    return await watcher.resync(mailbox, Since(known, Uid(first)))
 
 
 class TestEachServer:
@@ -90,6 +91,25 @@ class TestEachServer:
         assert await watcher.wait(10)
         assert watcher.changed
         assert (await asked(watcher, state, 1)).state.exists == 2
+
+    async def test_what_happens_in_the_open_mailbox_comes_at_once(self, bed: Bed, watcher: Watcher) -> None:
+        uids = await bed.deliver(*[LETTER] * 30)
+        since = Since(await watcher.examine(INBOX), uids[10])
+        await bed.expunge(*uids[2:4], *([uids[4]] if bed.kind == "pymap" else []))
+        [new] = await bed.deliver(LETTER)
+        with trio.fail_after(SECONDS):
+            while not watcher.changed or (watcher.resynced and watcher.resynced.state.uidnext <= new):
+                assert await watcher.wait(SECONDS, {INBOX: since})
+        if bed.kind == "pymap":
+            assert watcher.resynced is None
+            return
+        assert watcher.resynced is not None
+        gone, rows = told(watcher.resynced, new)
+        assert (gone, rows) == (uids[2:4], [*uids[10:], new])
+        assert set(watcher.resynced.headers) <= {uids[-1], new}
+        assert b"<letter@example.org>" in watcher.resynced.headers[new]
+        watcher.take_news()
+        assert not await watcher.wait(0.1)
 
 
 class TestSandbox:
