@@ -19,8 +19,20 @@ _TEXT = re.compile(
 _PLAIN = re.compile(r"[^,\]}#\r\n]*")
 
 
+DEEPEST = 64
+"""Parts of a key, those of its table counted: the schema knows five."""
+
+
+class TooDeep(Exception):
+    """A key has too many parts; `line` is where."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line}: a key of more than {DEEPEST} parts")
+        self.line = line
+
+
 def find_lines(text: str) -> dict[KeyPath, int]:
-    """Give the line, counted from 1, where each path of a valid TOML text begins."""
+    """Give the line, counted from 1, where each path of a valid TOML text begins. Raises `TooDeep`."""
     scan = _Scan(text)
     scan.document()
     return scan.lines
@@ -64,6 +76,8 @@ class _Scan:
             # A table below an array of tables belongs to the array's last element.
             path = (*path, self._elements[path]) if path in self._elements else path
             path = (*path, self._key_part())
+            if len(path) > DEEPEST:
+                raise TooDeep(self._text.count("\n", 0, self._at) + 1)
             self._skip(_BLANK)
             if not self._next("."):
                 return path

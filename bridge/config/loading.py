@@ -2,12 +2,12 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bridge.config.account import Account, account_settings
 from bridge.config.device import Device, device_settings
-from bridge.config.lines import find_lines
+from bridge.config.lines import TooDeep, find_lines
 from bridge.config.listener import Listener, listener_settings
 from bridge.config.problems import KeyPath, Problems, dotted, printable, suggestion
 from bridge.config.reading import Reading
@@ -20,6 +20,9 @@ from bridge.model.settings import Settings
 LARGEST = 2**20
 """Octets: ten thousand devices fit, and a wrong file such as a disk image is not read whole."""
 
+MOST_DOTS = 2000
+"""Dots in one line: `tomllib` takes seconds over a key of more parts, and a list of 600 networks has fewer."""
+
 SECTIONS = ("server", "listener", "account", "device", "passthrough")
 
 _HINTS = {
@@ -29,6 +32,7 @@ _HINTS = {
 }
 """What to look for, by the beginning of what `tomllib` says."""
 
+_LONG_NUMBER = re.compile(r"[0-9_]{1000}")
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -68,15 +72,28 @@ def _text(file: str, path: Path) -> str:
 
 
 def _parsed(file: str, text: str) -> tuple[dict[str, object], dict[KeyPath, int]]:
+    if dotted_line := _first(text, lambda line: line.count(".") > MOST_DOTS):
+        raise ConfigError([f"{file}:{dotted_line}: has more than {MOST_DOTS} dots: write it in several lines"])
     try:
         return tomllib.loads(text), find_lines(text.replace("\r\n", "\n"))
     except tomllib.TOMLDecodeError as failure:
         found = _PLACE.search(str(failure))
         line = found[1] if found and found[1] else text.rstrip("\n").count("\n") + 1
         wrong = _told(_PLACE.sub("", str(failure)))
-    except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
-        line, wrong = 1, "has something nested too deeply, or a number that is too long"
+    except RecursionError:
+        lines = text.split("\n")
+        line = 1 + max(range(len(lines)), key=lambda at: lines[at].count("[") + lines[at].count("{"))
+        wrong = "has something nested too deeply"
+    except ValueError:  # what int() says of thousands of digits
+        line, wrong = _first(text, _LONG_NUMBER.search) or 1, "has a number that is too long"
+    except TooDeep as failure:
+        line, wrong = failure.line, "has a key of too many parts"
     raise ConfigError([f"{file}:{line}: {wrong}"])
+
+
+def _first(text: str, found: Callable[[str], object]) -> int:
+    """Give the number of the first line that something is found in, or 0."""
+    return next((number for number, line in enumerate(text.split("\n"), 1) if found(line)), 0)
 
 
 def _told(wrong: str) -> str:
@@ -87,6 +104,8 @@ def _told(wrong: str) -> str:
 def _settings(raw: dict[str, object], reading: Reading) -> Settings:
     problems = reading.problems
     for section, given in raw.items():
+        if problems.enough:
+            break
         if section not in SECTIONS:
             kind = "table" if isinstance(given, (dict, list)) else "key outside of any table"
             problems.add((section,), f"unknown {kind}{suggestion(section, SECTIONS)}")

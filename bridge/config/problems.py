@@ -11,6 +11,13 @@ KeyPath = tuple[str | int, ...]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
+MOST = 1000
+"""Mistakes that are told; a file with more of them is not a configuration, and nobody reads on."""
+
+LONGEST_NAME = 100
+"""Characters of a name that something like it is looked for."""
+
+
 class Problem(NamedTuple):
     """One mistake. `line` counts from 1."""
 
@@ -26,24 +33,30 @@ class Problems:
         self._file = file
         self._raw = raw
         self._lines = lines
-        self._found: list[Problem] = []
+        self._found: dict[Problem, None] = {}
+        self._spoiled: set[KeyPath] = set()
+
+    @property
+    def enough(self) -> bool:
+        """True once there are so many that further ones are not told."""
+        return len(self._found) >= MOST
 
     def add(self, path: KeyPath, sentence: str) -> None:
         """Note a mistake at a path, which may lead to a key that is missing."""
         told = self._trimmed(path)
-        problem = Problem(self._line(told), told, sentence)
-        if problem not in self._found:
-            self._found.append(problem)
+        self._spoiled.update(_upwards(told))
+        if not self.enough:
+            self._found.setdefault(Problem(self._line(told), told, sentence))
 
     def spoiled(self, path: KeyPath) -> bool:
         """Tell whether a mistake was noted at the path or inside it, so that no check need build on its value."""
-        path = self._trimmed(path)
-        return any(problem.path[: len(path)] == path for problem in self._found)
+        return self._trimmed(path) in self._spoiled
 
     def rendered(self) -> list[str]:
         """Give every mistake as a line, in the order of the file."""
         ordered = sorted(self._found, key=_place)
-        return [f"{self._file}:{line}: {dotted(path)}: {sentence}" for line, path, sentence in ordered]
+        told = [f"{self._file}:{line}: {dotted(path)}: {sentence}" for line, path, sentence in ordered]
+        return [*told, f"{self._file}: there are more mistakes than these {MOST}"] if self.enough else told
 
     def _trimmed(self, path: KeyPath) -> KeyPath:
         # A schema may look deeper than the file: a source written as text has no key `source` of its own.
@@ -87,7 +100,7 @@ def printable(text: str) -> str:
 
 def suggestion(given: str, known: Iterable[str]) -> str:
     """Give ` (did you mean 'x'?)` for a name that is nearly a known one, else nothing."""
-    near = get_close_matches(given, list(known), n=1)
+    near = get_close_matches(given, list(known), n=1) if len(given) <= LONGEST_NAME else []
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 

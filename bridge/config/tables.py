@@ -85,6 +85,8 @@ def read_table(model: type[AnyTable], raw: object, path: KeyPath, problems: Prob
         return model()
     errors = _errors(model, raw)
     for error in errors:
+        if problems.enough:
+            break
         _note(model, error, path, problems)
     wrong = {str(error["loc"][0]) for error in errors}
     return model.model_validate({name: value for name, value in raw.items() if name not in wrong})

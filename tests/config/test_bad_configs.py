@@ -44,12 +44,32 @@ def test_an_endless_file_is_not_read_to_its_end() -> None:
         load(Path("/dev/zero"), environ={})
 
 
-@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "{a=" * 100_000, "a = " + "9" * 100_000])
-def test_what_python_cannot_take_is_told(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[server]\na = " + "[" * 100_000, "2: has something nested too deeply"),
+        ("\n\na = " + "{a=" * 100_000, "3: has something nested too deeply"),
+        ("[server]\na = " + "9" * 100_000, "2: has a number that is too long"),
+        ("\n" + ".".join(["a"] * 20_000) + " = 1", "2: has more than 2000 dots"),
+        ("\n[" + ".".join(["a"] * 100) + "]", "2: has a key of too many parts"),
+        ("\n\na = " + "{b=" * 100 + "1" + "}" * 100, "3: has a key of too many parts"),
+    ],
+)
+def test_what_python_cannot_take_is_told(text: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "popbridge.toml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=r"popbridge\.toml:1: has something nested too deeply"):
+    with pytest.raises(ConfigError, match=rf"popbridge\.toml:{told}"):
         load(path, environ={})
+
+
+@pytest.mark.parametrize("line", ["wrong{} = 1\n", "[[listener]]\n", "[device.a{}]\n"])
+def test_of_very_many_mistakes_some_are_told(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "popbridge.toml"
+    path.write_text("".join(line.format(number) for number in range(20_000)))
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ={"HOME": "/home/anna"})
+    assert len(caught.value.problems) == 1001
+    assert caught.value.problems[-1].endswith("there are more mistakes than these 1000")
 
 
 def test_nothing_a_terminal_acts_on_is_told(tmp_path: Path) -> None:
