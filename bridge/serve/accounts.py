@@ -40,6 +40,11 @@ class RunningAccounts:
         self._now = now
         self._running: dict[AccountId, _Running] = {}
         self._stock = Stock()
+        self._going = trio.Event()
+
+    def go(self) -> None:
+        """Let accounts connect. Before, everything is taken up from the database, which 500 of them would slow down."""
+        self._going.set()
 
     def upstream(self, account: AccountId) -> Account:
         """Give an account's connections. Raises `UpstreamUnavailable` for one that a reload took away."""
@@ -94,6 +99,7 @@ class RunningAccounts:
 
     async def _index(self, running: _Running) -> None:
         with running.indexing:
+            await self._going.wait()
             await run_guarded(f"account {running.wanted.settings.name}", running.index.run)
 
     def _retire(self, running: _Running) -> None:

@@ -129,6 +129,7 @@ class Bridge:
                     announce("listening", address=listener.address, tls=listener.settings.tls)
                 announce("ready", listeners=len(self.listeners))
                 notify("READY=1")
+                self._accounts.go()
                 task_status.started()
                 await stop.wait()
                 notify("STOPPING=1")
