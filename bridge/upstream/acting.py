@@ -26,15 +26,18 @@ DELETED: Final = "\\Deleted"
 class Begun:
     """What was begun and not ended, by intent, for the next try. It is lost with the process.
 
-    `copied` has where a copy was put, None where the server did not tell. `marked`: `\\Deleted` was set by us.
+    `copied` has where a copy was put, None where the server did not tell. `copying`: one was asked for.
+    `marked`: `\\Deleted` was set by us.
     """
 
     copied: dict[int, MovedTo | None] = field(default_factory=dict)
+    copying: set[int] = field(default_factory=set)
     marked: set[int] = field(default_factory=set)
 
     def forget(self, intent: int) -> None:
         """The intent has ended."""
         self.copied.pop(intent, None)
+        self.copying.discard(intent)
         self.marked.discard(intent)
 
 

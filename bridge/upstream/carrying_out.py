@@ -7,7 +7,8 @@ from bridge.model.names import MailboxName
 from bridge.model.settings import AccountSettings
 from bridge.model.update import Intent, MovedTo
 from bridge.upstream.acting import DELETED, Acting, Begun
-from bridge.upstream.checking import Found, Meant, check
+from bridge.upstream.checking import ANY_SIZE, Found, Meant, check
+from bridge.upstream.copies import find_copy, is_known
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.opening import examine, select
@@ -53,7 +54,9 @@ class CarryingOut:
         target = await self._target()
         if isinstance(target, Outcome) and target.settled == "later":
             return target
-        copy = await self._copy()
+        copy = await self._copy(None if isinstance(target, Outcome) else target)
+        if isinstance(copy, Outcome):
+            return copy
         try:
             selected = await select(self._link, self._names, self._mailbox)
         except MailboxMissing as failure:
@@ -106,23 +109,33 @@ class CarryingOut:
         except MailboxMissing:
             return None
 
-    async def _copy(self) -> Copied | None:
-        """Give the copy that was made of it before, if it is still where it was put."""
-        intent = self._intent
-        if self._copied is not None:
-            return self._copied
-        if intent.id in self._begun.copied and self._begun.copied[intent.id] is None:
-            # The server does not tell where it puts copies; this very process asked it for one.
-            return Copied(None)
-        moved = self._begun.copied.get(intent.id) or intent.copied
-        return Copied(moved) if moved is not None and await self._lies_at(moved) else None
+    async def _copy(self, target: MailboxName | None) -> Copied | Outcome | None:
+        """Give the copy that was made of it before, as it lies there now: an OK alone is not believed.
 
-    async def _lies_at(self, moved: MovedTo) -> bool:
+        None when there is none. How it ends when there must be one, and is not.
+        """
+        intent, begun = self._intent, self._begun
+        known = self._copied.moved if self._copied is not None else begun.copied.get(intent.id) or intent.copied
+        size = ANY_SIZE if known is not None and known != intent.copied else intent.size
+        if known is not None and await self._lies_at(known, size):
+            return Copied(known)
+        asked = self._copied is not None or intent.id in begun.copied
+        if target is None or not (asked or intent.id in begun.copying or (intent.tries and not self._acting.can_move)):
+            return None
+        found = await find_copy(self._link, self._names, target, intent)
+        if found is not None or not asked:
+            return None if found is None else Copied(found)
+        if not is_known(intent):
+            return Copied(None)  # nothing tells it from others; the OK must do
+        begun.copied.pop(intent.id, None)
+        return Outcome("later", f"the server said OK to a copy that is not in {target}")
+
+    async def _lies_at(self, moved: MovedTo, size: int) -> bool:
         try:
             selected = await examine(self._link, self._names, moved.mailbox)
         except MailboxMissing:
             return False
-        meant = Meant.elsewhere(moved, self._intent.size, self._intent.content)
+        meant = Meant.elsewhere(moved, size, self._intent.content)
         return isinstance(await check(self._link, selected, meant), Found)
 
     # --- doing it
@@ -149,6 +162,7 @@ class CarryingOut:
             return await self._acting.move(target)
         if not self._acting.can_remove:
             return Outcome("hide-only", "the server has neither MOVE nor UIDPLUS, so the message stays where it is")
+        self._begun.copying.add(self._intent.id)
         copied = await self._acting.copy(target)
         return Copied(copied.moved) if copied.settled == "done" else copied
 

@@ -13,6 +13,9 @@ from bridge.upstream.link import Link
 from bridge.upstream.outcome import Outcome
 from bridge.upstream.selected import Selected
 
+ANY_SIZE = -1
+"""For a copy that was made a moment ago: some servers tell another size of it than of its original."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meant:
@@ -73,7 +76,7 @@ async def check(link: Link, selected: Selected, meant: Meant) -> Found | Outcome
     await link.must("tell of a message", commands.fetch_facts(UidSet.from_uids([meant.uid]), meant.fields), keep)
     if found.size < 0:
         return Outcome("gone", "the message was no longer there")
-    if found.size != meant.size:
+    if meant.size not in {ANY_SIZE, found.size}:
         return Outcome("refused", "the message there has another size than the one that was listed")
     return (_compare(found, meant) if meant.fields else None) or found
 

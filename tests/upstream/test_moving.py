@@ -121,8 +121,19 @@ async def test_a_connection_lost_behind_the_copy() -> None:
         with pytest.raises(UpstreamUnavailable):
             await account.carry_out(intent)
         assert (await account.carry_out(intent)).settled == "done"
-        # Nobody heard of the first copy: a second is better than none.
-        assert (await texts(bed, "INBOX"), await texts(bed, "Trash")) == ([], [LETTER, LETTER])
+        # Nobody heard of the copy, but it is there.
+        assert (await texts(bed, "INBOX"), await texts(bed, "Trash")) == ([], [LETTER])
+
+
+async def test_an_ok_to_a_copy_is_not_believed_alone() -> None:
+    async with sandbox("MOVE") as bed, running(bed.settings()) as account:
+        intent = await promise(bed, "trash")
+        bed.sandbox.script = Script([Rule("command", Answer("OK", "copied"), "UID COPY")])
+        outcome = await account.carry_out(intent)
+        assert outcome == ("later", "the server said OK to a copy that is not in Trash", None)
+        assert await texts(bed, "INBOX") == [LETTER]
+        assert (await account.carry_out(intent)).settled == "done"
+        assert (await texts(bed, "INBOX"), await texts(bed, "Trash")) == ([], [LETTER])
 
 
 async def test_no_to_store_is_tried_again_and_not_copied_again() -> None:
