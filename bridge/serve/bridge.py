@@ -80,6 +80,8 @@ class Bridge:
             ),
             settings.server.refresh_wait,
             now,
+            # The store's threads are for the store.
+            None if runner is in_thread else runner,
         )
         self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
         self._leases = Leases()

@@ -21,6 +21,11 @@ LOCK = "popbridge.lock"
 BUSY_SECONDS = 5.0
 """How long SQLite waits for a program that is none of ours, say someone's `sqlite3`, to let go of the file."""
 
+CHECKPOINT_PAGES = 4000
+"""Pages of 4 KiB in the write-ahead log after which a commit moves them into the file, and waits for the disk again.
+A first listing of 30,000 messages comes before that.
+"""
+
 WAL_OCTETS = 64 * 1024 * 1024
 """What the write-ahead log is cut back to after a checkpoint: a first listing of 100,000 messages fits."""
 
@@ -151,6 +156,7 @@ def _prepared(path: Path, lost: bool, put_back: int | None) -> sqlite3.Connectio
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA recursive_triggers = ON")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         if found < VERSION:
             migrations.apply(Database(connection, execute_plugins=False))
             instant("store.migrated")
