@@ -59,8 +59,9 @@ class Look:
         current = self.mailbox.snapshot
         if current is None or self.renumbered:
             return settled(self.state, max(self.rows, default=0), len(self.rows))
-        if not self.missing:
-            highest = max(max(current.uids, default=0), max(self.rows, default=0))
+        if not self.missing and (before := self.mailbox.state) is not None:
+            # All that was known has lower UIDs than what came next.
+            highest = max(before.uidnext - 1, max(self.rows, default=0))
             return settled(self.state, highest, len(current) + len(self.rows))
         gone = {place.uid for place in self.missing if place.uidvalidity == self.state.uidvalidity}
         there = {*current.uids, *self.rows} - (gone - self.rows.keys())

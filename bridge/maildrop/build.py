@@ -54,6 +54,7 @@ class _Building:
         edits = [source_edit(device, view) for view in ground.views]
         self._added = tuple(added(edits[owner], extra) for owner in ground.owners)
         self._stub_octets = stub_octets
+        self._previous: Maildrop | None = None
         self._origin = Origin(
             version=record.version,
             sequence=record.sequence,
@@ -66,6 +67,7 @@ class _Building:
 
     def best(self, previous: Maildrop | None) -> Maildrop:
         """Give the maildrop by the cheapest way that goes."""
+        self._previous = previous
         if (found := self.reused(previous)) is None and (found := self.shared()) is None:
             found = self.extended(previous)
         return self.whole() if found is None else found
@@ -92,7 +94,7 @@ class _Building:
             sizes=sizes,
             measured=measured_with(part, self._added[0]),
             uidls=UidlColumn(part.uidls.raw, names) if names else part.uidls,
-            total=sum(sizes),
+            total=self._total(sizes),
             origin=self._origin,
         )
 
@@ -187,11 +189,18 @@ class _Building:
             sizes=sizes,
             measured=measured,
             uidls=uidls,
-            total=sum(sizes),
+            total=self._total(sizes),
             which=place[0],
             places=place[1],
             origin=self._origin,
         )
+
+    def _total(self, sizes: "array[int]") -> int:
+        """Add up octets; of those that the previous maildrop began with, its sum is known."""
+        previous = self._previous
+        if previous is None or sizes[: len(previous)] != previous.sizes:
+            return sum(sizes)
+        return previous.total + sum(sizes[len(previous) :])
 
     def _sizes_changed(self, previous: Maildrop) -> bool:
         pairs = zip(previous.mailboxes, self._parts, strict=True)
