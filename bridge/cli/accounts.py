@@ -27,7 +27,8 @@ def lines(accounts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the table of accounts, a line for each mailbox."""
     from bridge.cli.tables import table
 
-    return table(("account", "state", "quota", "spooled", "mailbox", "messages", "unmeasured", "note"), _rows(accounts))
+    head = ("account", "state", "quota", "spooled", "mailbox", "watched", "messages", "unmeasured", "note")
+    return table(head, _rows(accounts))
 
 
 def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
@@ -41,6 +42,7 @@ def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]
                 _quota(account.get("quota")),
                 _spooled(account.get("spooled")),
                 mailbox["name"],
+                mailbox.get("watched"),
                 messages,
                 mailbox["unmeasured"],
                 _note(account, mailbox),
@@ -64,8 +66,19 @@ def _spooled(spooled: Mapping[str, Any] | None) -> str | None:
 def _note(account: Mapping[str, Any], mailbox: Mapping[str, Any]) -> str:
     """What is wrong with the account, what is missing from the mailbox and still listed, and what moved at once."""
     doubted = (one for one in account.get("suspicions", ()) if one["mailbox"] == mailbox["name"])
-    notes = [account["note"], *(f"{one['missing']} missing" for one in doubted), _rematched(account.get("rematched"))]
+    notes = [
+        account["note"],
+        _next_try(account.get("next_try")),
+        *(f"{one['missing']} missing" for one in doubted),
+        _rematched(account.get("rematched")),
+    ]
     return "; ".join(filter(None, notes))
+
+
+def _next_try(at: object) -> str:
+    from bridge.cli.tables import moment
+
+    return f"tried again {moment(at)}" if at else ""
 
 
 def _rematched(rematched: Mapping[str, Any] | None) -> str:

@@ -50,7 +50,8 @@ Searches = Mapping[str, Sequence[str]]
 class IndexedAccount:
     """Keeps an account's mailboxes fresh. `run` owns all its tasks. `now` gives Unix seconds.
 
-    `left` are mailboxes that no selector names any more, until it was looked whether another has what was in them.
+    `next_try` is when its server is asked again, in Unix seconds, 0 while it is not down. `left` are mailboxes that no
+    selector names any more, until it was looked whether another has what was in them.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class IndexedAccount:
         self.missing: dict[str, str] = {}
         self.left: set[MailboxKey] = set()
         self.quota: tuple[int, int] | None = None
+        self.next_try = 0.0
         self.memory = AccountMemory()
         spooling = None if spool is None else SpoolAhead(settings, upstream, store, spool, self.mailboxes, now)
         self.background = Background(settings.name, upstream, store, self.mailboxes, spooling)
@@ -140,6 +142,15 @@ class IndexedAccount:
                 self._freshness.watcher.ask(stale)
             await self._freshness.settled()
 
+    def watched(self, selector: str) -> str:
+        """Say how changes in a mailbox are noticed: `IDLE`, `NOTIFY`, or `every 60 s`; nothing while they are not."""
+        name, watcher = self.names.get(selector), self._freshness.watcher
+        if name is None or watcher is None or selector in self.missing:
+            return ""
+        if watcher.pushed(name):
+            return "IDLE" if name == self._reachable()[0].key.mailbox else "NOTIFY"
+        return f"every {self.settings.poll_interval:g} s"
+
     def look_again(self) -> None:
         """Look at every mailbox again, over a new connection, as soon as may be."""
         self._freshness.lost()
@@ -175,9 +186,7 @@ class IndexedAccount:
                 self._freshness.lost()
             if trio.current_time() - began > LAST_BACKOFF:
                 pause = FIRST_BACKOFF
-            # What the server asked for is kept to whoever is at the door.
-            await trio.sleep(asked)
-            await self._back_off(pause)
+            await self._back_off(asked, pause)
             pause = min(pause * 2, LAST_BACKOFF)
 
     def _note(self, failure: Exception) -> None:
@@ -186,13 +195,18 @@ class IndexedAccount:
             log.warning("account.offline", account=self.settings.name, problem=str(failure))
         self._problem = str(failure)
 
-    async def _back_off(self, seconds: float) -> None:
-        """Wait; a device at the door shortens the wait to a second, but never to nothing."""
-        self._nudge = trio.Event()
+    async def _back_off(self, asked: float, seconds: float) -> None:
+        """Wait; a device at the door shortens the wait to a second, but never to nothing. What the server `asked` for
+        is kept to whoever is at the door.
+        """
         wait = seconds * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
+        self.next_try = self._now() + asked + wait
+        await trio.sleep(asked)
+        self._nudge = trio.Event()
         with trio.move_on_after(wait):
             await trio.sleep(min(wait, FIRST_BACKOFF))
             await self._nudge.wait()
+        self.next_try = 0.0
 
     async def _watch(self, watcher: Watcher) -> None:
         """Watch until a loss is doubted, which wants a look over another connection, or the connection fails."""

@@ -71,6 +71,7 @@ class Overview:
             "since": health.since,
             "connections": health.connections,
             "note": "; ".join(notes),
+            "next_try": index.next_try or None,
             "rematched": index.memory.rematched._asdict() if index.memory.rematched else None,
             "mailboxes": _mailboxes(index),
         }
@@ -95,10 +96,10 @@ class Overview:
 
 
 def _mailboxes(index: IndexedAccount) -> list[dict[str, Any]]:
-    return [_mailbox(selector, index.mailbox_for(selector)) for selector in index.selectors]
+    return [_mailbox(selector, index.mailbox_for(selector), index.watched(selector)) for selector in index.selectors]
 
 
-def _mailbox(selector: str, mailbox: IndexedMailbox | None) -> dict[str, Any]:
+def _mailbox(selector: str, mailbox: IndexedMailbox | None, watched: str) -> dict[str, Any]:
     return {
         "name": mailbox.key.mailbox if mailbox else selector,
         "listed": mailbox is not None and mailbox.snapshot is not None,
@@ -106,4 +107,5 @@ def _mailbox(selector: str, mailbox: IndexedMailbox | None) -> dict[str, Any]:
         "unmeasured": mailbox.unmeasured if mailbox else 0,
         "unidentified": mailbox.unidentified if mailbox else 0,
         "progress": mailbox.progress if mailbox else "",
+        "watched": watched,
     }

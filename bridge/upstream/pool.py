@@ -198,6 +198,7 @@ class Pool:
         if failure is not None and connection.link is None:
             self._could_not_connect(failure)
         elif failure is not None:
+            self.sign_in.leave_alone(failure)
             count("upstream_losses")
             log.warning("upstream.lost", account=self.account, problem=str(failure))
             if not self.connections:

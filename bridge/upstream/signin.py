@@ -1,9 +1,12 @@
 """From nothing to a connection that is signed in."""
 
+import math
 import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from importlib import metadata
+
+import trio
 
 from bridge.imap import commands
 from bridge.imap.events import Event, Greeting, ServerId, Tagged
@@ -58,13 +61,41 @@ class SignIn:
         self._name = settings.name
         self._timeout = timeout
         self._connect = connect
+        self._turn = trio.Lock()
+        self._failed: UpstreamError | None = None
+        self._quiet_until = -math.inf
 
     async def link(self) -> Link:
-        """Connect and sign in. Raises `UpstreamError`s, or is cancelled, and then nothing is left open.
+        """Connect and sign in, one at a time. Raises `UpstreamError`s, or is cancelled, and then nothing is left open.
 
+        Who waits for another try meanwhile shares its failure: a server is not asked at once again what it refused.
         `UpstreamLoginFailed` is for what another try will not mend: a password that the server does not take.
         """
         self._check_secrets()
+        before = self._failed
+        async with self._turn:
+            if self._failed is not None and self._failed is not before:
+                raise self._failed
+            self._check_quiet()
+            try:
+                return await self._sign_in()
+            except UpstreamError as failure:
+                self._failed = failure
+                self.leave_alone(failure)
+                raise
+
+    def _check_quiet(self) -> None:
+        left = self._quiet_until - trio.current_time()
+        if left > 0:
+            sentence = f"account {self._name}: its server wants to be left alone for another {math.ceil(left)} s"
+            raise UpstreamUnavailable(self._name, sentence, left)
+
+    def leave_alone(self, failure: UpstreamError) -> None:
+        """Keep to the pause that a server asked for, whoever would have it asked meanwhile."""
+        if isinstance(failure, UpstreamUnavailable) and failure.pause:
+            self._quiet_until = max(self._quiet_until, trio.current_time() + failure.pause)
+
+    async def _sign_in(self) -> Link:
         try:
             stream = await self._connect(self._settings, self._timeout)
         except NotTrusted as failure:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bridge.cli import accounts, devices
+from bridge.cli.tables import moment
 
 ACCOUNT: dict[str, Any] = {
     "name": "family",
@@ -12,25 +13,31 @@ ACCOUNT: dict[str, Any] = {
     "quota": {"used": 950_000_000, "limit": 1_000_000_000},
     "suspicions": [{"mailbox": "Junk", "missing": 40}],
     "mailboxes": [
-        {"name": "INBOX", "listed": True, "messages": 3, "unmeasured": 1},
-        {"name": "Junk", "listed": True, "messages": 90, "unmeasured": 0},
+        {"name": "INBOX", "watched": "IDLE", "listed": True, "messages": 3, "unmeasured": 1},
+        {"name": "Junk", "watched": "every 60 s", "listed": True, "messages": 90, "unmeasured": 0},
         {"name": "Old", "listed": False, "messages": 0, "unmeasured": 0},
     ],
 }
 
 
 def test_a_line_for_each_mailbox() -> None:
+    account = "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  "
     assert accounts.lines([ACCOUNT]) == [
-        "account  state   quota             spooled              mailbox  messages        unmeasured  note",
-        "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  INBOX    3                        1  -",
-        "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  Junk     90                       0  40 missing",
-        "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  Old      not listed yet           0  -",
+        "account  state   quota             spooled              mailbox  watched     messages        unmeasured  note",
+        f"{account}INBOX    IDLE        3                        1  -",
+        f"{account}Junk     every 60 s  90                       0  40 missing",
+        f"{account}Old      -           not listed yet           0  -",
     ]
 
 
 def test_an_account_of_which_little_is_known() -> None:
     bare: dict[str, Any] = {"name": "work", "state": None, "note": "it is down", "mailboxes": []}
-    assert accounts.lines([bare])[1].split() == ["work", "-", "-", "-", "-", "-", "-", "it", "is", "down"]
+    assert accounts.lines([bare])[1].split() == ["work", "-", "-", "-", "-", "-", "-", "-", "it", "is", "down"]
+
+
+def test_when_an_account_that_is_down_is_tried_again() -> None:
+    down: dict[str, Any] = {**ACCOUNT, "note": "it is down", "next_try": 1_790_000_000.0, "mailboxes": []}
+    assert accounts.lines([down])[1].endswith(f"it is down; tried again {moment(1_790_000_000)}")
 
 
 def test_a_line_for_each_device() -> None:

@@ -1,5 +1,6 @@
 """What a login costs, and what it misses: each way to watch a mailbox, over a line on which round trips are counted."""
 
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from bridge.index.spooled import Reading
 from bridge.model.names import DeviceId, SessionId
 from bridge.model.settings import DeviceSettings
 from bridge.sandbox import ALL_CAPABILITIES, Rule, SandboxServer, Script
-from bridge.sandbox.faults import Answer, Drip, Hang, Say
+from bridge.sandbox.faults import Answer, Bye, Drip, Hang, Say
 from bridge.store import Store, inline, open_store
 from bridge.upstream import Account
 from tests.index.support import device
@@ -317,3 +318,50 @@ class TestOneAmongMany:
             began = trio.current_time()
             assert await house.messages() == 1
             assert trio.current_time() - began == pytest.approx(5, abs=0.1)
+
+
+class TestTold:
+    """What `status` shows of it."""
+
+    @pytest.mark.parametrize(
+        ("capabilities", "told"),
+        [
+            (ALL_CAPABILITIES, ["IDLE", "NOTIFY", ""]),
+            (PARTLY, ["IDLE", "every 60 s", ""]),
+            (POLLED, ["every 60 s", "every 60 s", ""]),
+        ],
+    )
+    async def test_how_each_mailbox_is_watched(
+        self, tmp_path: Path, autojump_clock: MockClock, capabilities: frozenset[str], told: list[str]
+    ) -> None:
+        selectors = ("INBOX", "Box 1", "Nowhere")
+        async with housed(tmp_path, fax(selectors), capabilities=capabilities) as house:
+            await trio.sleep(20)
+            assert [house.index.watched(selector) for selector in selectors] == told
+            house.bed.sandbox.script = Script([Rule("greeting", Bye("maintenance", "UNAVAILABLE"), times=None)])
+            house.bed.sandbox.drop_connections()
+            await trio.sleep(2)
+            assert [house.index.watched(selector) for selector in selectors] == ["", "", ""]
+
+    async def test_when_a_server_that_is_down_is_tried_again(self, tmp_path: Path, autojump_clock: MockClock) -> None:
+        """After half to all of a pause that doubles up to a minute."""
+        async with housed(tmp_path, fax(("INBOX",))) as house:
+            await trio.sleep(20)
+            assert house.index.next_try == 0
+            house.bed.sandbox.script = Script([Rule("greeting", Bye("maintenance"), times=None)])
+            house.bed.sandbox.drop_connections()
+            tries: list[float] = []
+            told = {0.0}
+            for _ in range(4000):
+                await trio.sleep(0.1)
+                if house.index.next_try not in told:
+                    told.add(house.index.next_try)
+                    tries.append(trio.current_time())
+            gaps = [later - sooner for sooner, later in itertools.pairwise(tries)]
+            for gap, pause in zip(gaps, [1, 2, 4, 8, 16, 32, *[60] * 20], strict=False):
+                assert pause / 2 - 0.2 <= gap <= pause + 0.5
+            assert len(gaps) >= 8
+            house.bed.sandbox.script = None
+            await trio.sleep(61)
+            assert house.index.next_try == 0
+            assert (await house.log_in())[1:] == (0, [])

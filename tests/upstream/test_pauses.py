@@ -1,11 +1,13 @@
 """How long a server wants to be left alone, by what it says."""
 
 import pytest
+import trio
+from trio.testing import MockClock
 
-from bridge.model.failures import UpstreamUnavailable
+from bridge.model.failures import UpstreamError, UpstreamLoginFailed, UpstreamUnavailable
 from bridge.sandbox import Rule, Script
-from bridge.sandbox.faults import Answer, Bye, Fault
-from tests.upstream.beds import INBOX, Bed, running
+from bridge.sandbox.faults import Answer, Bye, Do, Fault
+from tests.upstream.beds import INBOX, LETTER, Bed, Connects, place_of, read, running
 
 ASKED = "Request is throttled. Suggested Backoff Time: 92415 milliseconds"
 
@@ -30,3 +32,88 @@ async def test_what_it_asks_for(alone: Bed, point: str, command: str, fault: Fau
             async with account.watch() as watcher:
                 await watcher.examine(INBOX)
     assert failure.value.pause == pytest.approx(pause)
+
+
+class TestKept:
+    """Whoever would have the server asked, watcher or device, it is left alone for as long as it wants."""
+
+    @pytest.mark.parametrize(
+        ("rule", "seconds"),
+        [
+            (Rule("greeting", Bye("too many connections", "LIMIT")), 30),
+            (Rule("command", Answer("NO", "busy", "UNAVAILABLE"), "AUTHENTICATE"), 5),
+            (Rule("command", Bye(ASKED), "EXAMINE"), 92.415),
+        ],
+    )
+    async def test_nobody_connects_meanwhile(
+        self, autojump_clock: MockClock, alone: Bed, rule: Rule, seconds: float
+    ) -> None:
+        uid = alone.sandbox.deliver("anna", LETTER)
+        alone.sandbox.script = Script([rule])
+        connects = Connects()
+        async with running(alone.settings(), connect=connects) as account:
+            with pytest.raises(UpstreamUnavailable):
+                async with account.watch() as watcher:
+                    await watcher.examine(INBOX)
+            await trio.sleep(seconds - 1)
+            for _ in range(3):
+                with pytest.raises(UpstreamUnavailable, match="to be left alone for another 1 s") as failure:
+                    await read(account, place_of(alone, uid))
+                assert 0 < failure.value.pause <= 1
+            assert connects.made == 1
+            await trio.sleep(1)
+            assert await read(account, place_of(alone, uid)) == LETTER
+            assert connects.made == 2
+
+
+class TestOneAtATime:
+    """An account signs in one connection at a time, and who waits for that shares its failure."""
+
+    async def crowd(self, alone: Bed, connects: Connects, people: int = 3) -> list[UpstreamError | bytes]:
+        uid = alone.sandbox.deliver("anna", LETTER)
+        found: list[UpstreamError | bytes] = []
+
+        async def come() -> None:
+            try:
+                found.append(await read(account, place_of(alone, uid)))
+            except UpstreamError as failure:
+                found.append(failure)
+
+        settings = alone.settings(max_connections=people)
+        async with running(settings, connect=connects) as account, trio.open_nursery() as nursery:
+            for _ in range(people):
+                nursery.start_soon(come)
+        return found
+
+    async def test_a_wrong_password_is_tried_once(self, alone: Bed) -> None:
+        wrong = Answer("NO", "no", "AUTHENTICATIONFAILED")
+        alone.sandbox.script = Script([Rule("command", wrong, "AUTHENTICATE", times=None)])
+        connects = Connects()
+        found = await self.crowd(alone, connects)
+        assert [type(each) for each in found] == [UpstreamLoginFailed] * 3
+        assert (connects.made, len(alone.sandbox.commands("AUTHENTICATE"))) == (1, 1)
+
+    async def test_a_server_that_is_down_is_asked_once(self, alone: Bed) -> None:
+        alone.sandbox.script = Script([Rule("greeting", Bye("maintenance"), times=None)])
+        connects = Connects()
+        found = await self.crowd(alone, connects)
+        assert all(isinstance(each, UpstreamUnavailable) for each in found)
+        assert connects.made == 1
+
+    async def test_no_two_at_once(self, autojump_clock: MockClock, alone: Bed) -> None:
+        signing_in, most = 0, 0
+
+        def begin() -> None:
+            nonlocal signing_in, most
+            signing_in += 1
+            most = max(most, signing_in)
+
+        def end() -> None:
+            nonlocal signing_in
+            signing_in -= 1
+
+        alone.sandbox.script = Script(
+            [Rule("greeting", Do(begin), times=None), Rule("tagged", Do(end), "AUTHENTICATE", times=None)]
+        )
+        assert await self.crowd(alone, Connects()) == [LETTER] * 3
+        assert most == 1

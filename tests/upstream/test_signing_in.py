@@ -250,12 +250,13 @@ class TestWays:
             await look(account)
 
     @pytest.mark.parametrize("words", ["Too many simultaneous connections", "[UNAVAILABLE] Maintenance"])
-    async def test_not_now_is_no_wrong_password(self, alone: Bed, words: str) -> None:
+    async def test_not_now_is_no_wrong_password(self, autojump_clock: MockClock, alone: Bed, words: str) -> None:
         alone.sandbox.script = Script([Rule("command", Answer("NO", words), "AUTHENTICATE")])
         async with running(alone.settings()) as account:
             with pytest.raises(UpstreamUnavailable, match="account mail: the server lets nobody in just now"):
                 await look(account)
             assert account.health.state == "offline"
+            await trio.sleep(5)
             await look(account)
 
     async def test_a_server_that_repeats_the_password_is_not_quoted(self, alone: Bed) -> None:
@@ -284,6 +285,7 @@ class TestTrouble:
             with pytest.raises(UpstreamUnavailable, match=f"account mail: .*{words}"):
                 await look(account)
             assert account.health.state == "offline"
+            await trio.sleep(30)
             await look(account)
 
     @pytest.mark.parametrize("point", ["command", "tagged"])
