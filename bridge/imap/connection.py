@@ -8,12 +8,14 @@ from bridge.imap.deflate import Deflate
 from bridge.imap.encode import LiteralMode
 from bridge.imap.errors import ImapMisuse, ImapProtocolError
 from bridge.imap.events import (
+    BodyChunk,
     Capabilities,
     Closed,
     Code,
     Continuation,
     Enabled,
     Event,
+    FetchedBody,
     Greeting,
     NeedData,
     Response,
@@ -26,6 +28,7 @@ from bridge.imap.sending import Sender
 _NEED_DATA: Final = NeedData()
 _CLOSED: Final = Closed()
 _LAYERS: Final = frozenset({"STARTTLS", "COMPRESS"})
+_OCTETS: Final = frozenset({FetchedBody, BodyChunk})
 _SIGN_INS: Final = frozenset({"LOGIN", "AUTHENTICATE"})
 
 
@@ -184,7 +187,8 @@ class ImapConnection:
             self._refuse_octets_behind_starttls()
         response = self._reader.next()
         if response is not None:
-            return self._noticed(response)
+            # Of octets of messages, which are most of what comes, nothing is to be noticed.
+            return response if type(response) in _OCTETS else self._noticed(response)
         if not self._ended or self.packed:
             return _NEED_DATA
         if self._reader.unread:

@@ -133,7 +133,8 @@ class Batches:
             while self._under_way:
                 event = await link.step(patience)
                 self._take(link, event, patience, sorter)
-                self._begin(link)
+                if self._queue:
+                    self._begin(link)
         finally:
             self._link = None
 
@@ -185,7 +186,10 @@ class Batches:
                 self._whole(*batch.ended.popitem())
 
     def _batch_of(self, uid: Uid) -> _Batch | None:
-        return next((batch for batch in self._under_way.values() if uid in batch.left), None)
+        for batch in self._under_way.values():
+            if uid in batch.left:
+                return batch
+        return None
 
     def _whole(self, uid: Uid, text: list[bytes]) -> None:
         batch = self._batch_of(uid)

@@ -1,11 +1,12 @@
 """One connection to a server: the stream and the protocol together, driven by the one task that owns it."""
 
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from bridge.imap import Command, ImapConnection, ImapProtocolError, UnsendableArgument, commands
-from bridge.imap.events import Closed, Event, NeedData, Status, Tagged
+from bridge.imap.events import BodyChunk, Closed, Event, FetchedBody, NeedData, Status, Tagged
 from bridge.model.failures import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamUnavailable
 from bridge.net import NetError, Stream, secure
 from bridge.telemetry import count
@@ -25,13 +26,17 @@ EVENT_LIMIT = 1_000_000
 """Untagged responses to one command that asks for a bounded answer. Our own: beyond any account."""
 
 
+_OCTETS: Final = frozenset({FetchedBody, BodyChunk})
+"""Most of what comes; nothing about a connection or a mailbox follows from them."""
+
+
 class Link:
     """Commands out, events in; every wait has a deadline. Only its owner's task waits for it; what does not wait
     (`begin`, `nudge`, `interrupt`) others may call while a job of theirs is being done.
 
     After a failure `lost` is set: everything raises it, and all that can be done is `close`. `hurry` says that nobody
     waits for the answers to the commands under way any more.
-    `overhear` is given every event, whatever it belongs to: what a server tells by itself comes at any time.
+    `overhear` is given every event but octets of messages: what a server tells by itself comes at any time.
     """
 
     def __init__(self, account: str, stream: Stream, timeout: float) -> None:
@@ -199,7 +204,8 @@ class Link:
             raise (self._dropped() if self._eof else self._broken(failure)) from failure
         if isinstance(event, Closed):
             raise self._dropped()
-        self._note(event)
+        if type(event) not in _OCTETS:
+            self._note(event)
         return event
 
     def _note(self, event: Event) -> None:
