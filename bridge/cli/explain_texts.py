@@ -53,6 +53,8 @@ def _entry(found: Facts, entry: Facts) -> Iterator[str]:
 
 def _why(entry: Facts, device: str) -> str:
     undo = f"`popbridge device undo {device}` or `popbridge device reset {device}` shows it again"
+    if entry["gone_at"] is not None and not any(one["moved_to"] for one in entry["intents"]):
+        undo = f"it is gone upstream since {moment(entry['gone_at'])}, and cannot come back"
     match entry["why"]:
         case "shown":
             return "is shown it"

@@ -126,7 +126,12 @@ class IntentRunner:
         state = "done" if outcome.settled in {"done", "gone"} else "lapsed"
         note = f"{outcome.settled}: {outcome.note}"
         await self._store.settle_intent(
-            intent.id, "done" if state == "done" else "lapsed", note, outcome.moved, intent.location
+            intent.id,
+            "done" if state == "done" else "lapsed",
+            note,
+            outcome.moved,
+            intent.location,
+            outcome.message_id,
         )
         count("intents_settled")
         log.info(

@@ -65,6 +65,8 @@ class Explaining:
         problem = ""
         if not seqs and not _OWN.fullmatch(asked):
             seqs, unlisted, problem = await self._by_message_id(device, asked.strip())
+            # What was expunged for a device is nowhere upstream any more.
+            seqs = list(dict.fromkeys([*seqs, *await self._store.find_message_id(asked)]))
         sources = await self._sources(device)
         remembered = await self._store.show_device(device.id)
         shown = {MailboxKey(one["account"], one["mailbox"]) for one in remembered["shown"]}

@@ -79,14 +79,23 @@ class DeviceStore(Ledger):
         return bool((await self._run(sql, entry))[0][0])
 
     async def settle_intent(
-        self, intent: int, state: IntentState, note: str, moved: MovedTo | None = None, at: Location | None = None
+        self,
+        intent: int,
+        state: IntentState,
+        note: str,
+        moved: MovedTo | None = None,
+        at: Location | None = None,
+        message_id: str = "",
     ) -> None:
         """Write how an intent ended, where it put the message, and `at` which place it took it from if that is not
-        where it had been promised. One that has ended stays as it ended.
+        where it had been promised; and the message's Message-ID, where that is known. One that has ended stays as it
+        ended.
 
         When it was undone, or its vote withdrawn, while it was being carried out, then what it moved is `returning`.
         """
         await self._write(updates.settle_intent(intent, state, note, moved, self._now(), at))
+        if message_id:
+            await self.note_message_id(intent, message_id)
 
     async def note_copied(self, intent: int, moved: MovedTo) -> None:
         """Write where a COPY put an intent's message, before the original is removed."""
@@ -167,6 +176,10 @@ class DeviceStore(Ledger):
         identities.
         """
         return await self._read(lambda db: naming.find_entries(db, places, contents))
+
+    async def find_message_id(self, text: str) -> list[EntrySeq]:
+        """Give the entries on which something was done upstream and whose Message-ID is this text, brackets or not."""
+        return await self._read(lambda db: naming.find_message_id(db, text))
 
     async def moved_to(self) -> list[MailboxKey]:
         """Give the mailboxes, listed or not, that messages were moved to for devices."""

@@ -131,6 +131,13 @@ def find_uidl(db: sqlite3.Connection, name: DeviceId, text: str) -> list[EntrySe
     return [EntrySeq(seq) for seq in dict.fromkeys(seq for (seq,) in rows)]
 
 
+def find_message_id(db: sqlite3.Connection, text: str) -> list[EntrySeq]:
+    """Give the entries on which something was done upstream and whose Message-ID is this text, brackets or not."""
+    bare = "".join(text.split()).removeprefix("<").removesuffix(">")
+    sql = "SELECT DISTINCT entry FROM intents WHERE message_id IN (?, ?) ORDER BY entry"
+    return [EntrySeq(seq) for (seq,) in db.execute(sql, (bare, f"<{bare}>"))] if bare else []
+
+
 def moved_to(db: sqlite3.Connection) -> list[MailboxKey]:
     """Give the mailboxes that messages were moved to for devices."""
     return [MailboxKey(AccountId(account), MailboxName(target)) for account, target in db.execute(_TARGETS)]

@@ -2,12 +2,13 @@
 
 from typing import Final, assert_never
 
+from bridge.identity import message_id
 from bridge.model.failures import MailboxMissing
 from bridge.model.names import MailboxName
 from bridge.model.settings import AccountSettings
 from bridge.model.update import Intent, MovedTo
 from bridge.upstream.acting import DELETED, Acting, Begun
-from bridge.upstream.checking import ANY_SIZE, Found, Meant, check
+from bridge.upstream.checking import ANY_SIZE, Found, Meant, check, header_of
 from bridge.upstream.copies import find_copy, is_known
 from bridge.upstream.link import Link
 from bridge.upstream.names import MailboxNames
@@ -66,9 +67,13 @@ class CarryingOut:
             return self._not_there(found, copy)
         if not selected.writable:
             return Outcome("refused", f"{self._mailbox} is read-only")
-        return await self._leave_no_mark(
+        ended = await self._leave_no_mark(
             target if isinstance(target, Outcome) else await self._act(target, copy), found
         )
+        header = header_of(found.sections)
+        if header is None or isinstance(ended, Copied) or ended.settled != "done":
+            return ended
+        return ended._replace(message_id=message_id(header))
 
     def _not_there(self, outcome: Outcome, copy: Copied | None) -> Outcome:
         if outcome.settled == "gone" and copy is not None and copy.moved is not None:

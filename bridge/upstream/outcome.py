@@ -15,12 +15,14 @@ safe way to do it, so the message stays upstream, and nothing of ours is left on
 class Outcome(NamedTuple):
     """How carrying out an intent ended, and a note for people, without secrets.
 
-    `moved` is where the message is now, if it was moved and the server told where to (COPYUID).
+    `moved` is where the message is now, if it was moved and the server told where to (COPYUID). `message_id` is what
+    the header of one that is done says, where that was looked at: once it is gone nothing else tells.
     """
 
     settled: Settled
     note: str
     moved: MovedTo | None = None
+    message_id: str = ""
 
 
 class Copied(NamedTuple):

@@ -54,7 +54,7 @@ def test_a_message_that_lived() -> None:
         "sent_at": 30.0,
         "acknowledged_at": 30.0,
         "hide": {"rule": "delete", "at": 30.0, "session": "s1"},
-        "intents": [intent(state="done", settled_at=50.0, note="done: moved")],
+        "intents": [intent(state="done", settled_at=50.0, note="done: moved", moved_to="Trash")],
         "others": [{"device": "den", "announced_at": 21.0, "hidden": None}],
     }
     assert list(explained(found(lived))) == [
@@ -95,6 +95,12 @@ WHY = {
     "next": "its next login decides",
     "something newer": "is not shown it: something newer",
 }
+
+
+def test_nothing_brings_back_what_is_gone() -> None:
+    entry = {**ENTRY, "why": "deleted", "gone_at": 50.0, "intents": [intent(action="expunge", state="done")]}
+    said = list(explained(found(entry)))[1]
+    assert said.endswith(f"it deleted it; it is gone upstream since {moment(50.0)}, and cannot come back")
 
 
 @pytest.mark.parametrize("why", WHY)

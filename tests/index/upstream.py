@@ -97,6 +97,7 @@ class FakeSettled:
     settled: str
     note: str = ""
     moved: MovedTo | None = None
+    message_id: str = ""
 
 
 async def _go_on(listed: int) -> None:

@@ -135,6 +135,15 @@ async def test_entries_by_place_and_by_content(store: Store) -> None:
     assert await store.find_entries() == []
 
 
+async def test_a_message_that_was_expunged_is_found_by_what_was_done_to_it(store: Store) -> None:
+    await show(store, [FAX], 1)
+    await store.commit_update(quitting(FAX, 10.0, 1, action="expunge"))
+    await done(store, message_id="<a@example.org>")
+    assert await store.find_message_id("<a@example.org>") == [1]
+    assert await store.find_message_id(" a@example.org ") == [1]
+    assert await store.find_message_id("example.org") == await store.find_message_id("<>") == []
+
+
 async def test_a_message_is_found_where_it_was_moved_to(store: Store) -> None:
     trash = Location(MailboxKey(FAMILY, MailboxName("Trash")), UidValidity(7), Uid(70))
     assert (await store.moved_to(), await store.find_entries([trash])) == ([], [])

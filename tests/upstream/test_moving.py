@@ -19,7 +19,7 @@ async def test_a_copy_is_noted_before_the_original_goes(copier: Bed, action: Act
     outcome = await done(copier, intent, noted)
     [uid] = await copier.contents(target)
     assert noted.moved == [(target, (await copier.status(target))["UIDVALIDITY"], uid)]
-    assert outcome == ("done", f"copied to {target}, and removed", noted.moved[0])
+    assert outcome[:3] == ("done", f"copied to {target}, and removed", noted.moved[0])
     # Somebody else's mark is not touched.
     assert await copier.flags() == {other: frozenset({"\\Deleted"})}
 
@@ -41,7 +41,8 @@ async def test_after_a_crash_it_goes_on_from_the_copy(copier: Bed) -> None:
     [uid] = await copier.deliver(LETTER, mailbox="Trash")
     status = await copier.status("Trash")
     moved = MovedTo(MailboxName("Trash"), UidValidity(status["UIDVALIDITY"]), uid)
-    assert await done(copier, replace(intent, copied=moved), noted) == ("done", "copied to Trash, and removed", moved)
+    ended = await done(copier, replace(intent, copied=moved), noted)
+    assert ended[:3] == ("done", "copied to Trash, and removed", moved)
     assert noted.moved == []
     assert (await texts(copier, "Trash"), await texts(copier, "INBOX")) == ([LETTER], [])
 
@@ -78,7 +79,7 @@ async def test_the_original_went_behind_the_copy(copier: Bed) -> None:
     await copier.expunge(intent.location.uid)
     status = await copier.status("Trash")
     moved = MovedTo(MailboxName("Trash"), UidValidity(status["UIDVALIDITY"]), uid)
-    assert await done(copier, replace(intent, copied=moved)) == ("done", "moved to Trash", moved)
+    assert (await done(copier, replace(intent, copied=moved)))[:3] == ("done", "moved to Trash", moved)
 
 
 async def test_a_copy_may_have_another_date(copier: Bed) -> None:
@@ -109,7 +110,7 @@ async def test_a_connection_lost_between_the_steps(command: str) -> None:
         assert (await texts(bed, "INBOX"), await texts(bed, "Trash")) == ([LETTER], [LETTER])
         # Another process, which knows what was written down.
         again = await done(bed, replace(intent, copied=noted.moved[0]), noted)
-        assert again == ("done", "copied to Trash, and removed", noted.moved[0])
+        assert again[:3] == ("done", "copied to Trash, and removed", noted.moved[0])
         assert len(noted.moved) == 1
         assert (await texts(bed, "INBOX"), await texts(bed, "Trash")) == ([], [LETTER])
 
@@ -130,7 +131,7 @@ async def test_an_ok_to_a_copy_is_not_believed_alone() -> None:
         intent = await promise(bed, "trash")
         bed.sandbox.script = Script([Rule("command", Answer("OK", "copied"), "UID COPY")])
         outcome = await account.carry_out(intent)
-        assert outcome == ("later", "the server said OK to a copy that is not in Trash", None)
+        assert outcome[:3] == ("later", "the server said OK to a copy that is not in Trash", None)
         assert await texts(bed, "INBOX") == [LETTER]
         assert (await account.carry_out(intent)).settled == "done"
         assert (await texts(bed, "INBOX"), await texts(bed, "Trash")) == ([], [LETTER])
@@ -142,8 +143,8 @@ async def test_no_to_store_is_tried_again_and_not_copied_again() -> None:
         bed.sandbox.script = Script([Rule("command", Answer("NO", "try later"), "UID STORE", times=2)])
         for _ in range(2):
             outcome = await account.carry_out(intent, noted)
-            assert outcome == ("later", 'copied to Trash, and the server would not ("try later")', None)
-        assert await account.carry_out(intent, noted) == ("done", "copied to Trash, and removed", noted.moved[0])
+            assert (outcome)[:3] == ("later", 'copied to Trash, and the server would not ("try later")', None)
+        assert (await account.carry_out(intent, noted))[:3] == ("done", "copied to Trash, and removed", noted.moved[0])
         assert (await texts(bed, "INBOX"), await texts(bed, "Trash")) == ([], [LETTER])
 
 
@@ -160,7 +161,7 @@ async def test_a_server_that_says_ok_and_removes_nothing() -> None:
     async with sandbox() as bed, running(bed.settings()) as account:
         intent = await promise(bed, "expunge")
         bed.sandbox.script = Script([Rule("command", Answer("OK", "done"), "UID EXPUNGE")])
-        assert await account.carry_out(intent) == ("refused", "the server removes nothing here", None)
+        assert (await account.carry_out(intent))[:3] == ("refused", "the server removes nothing here", None)
         assert await bed.flags() == {intent.location.uid: frozenset()}
 
 
@@ -172,6 +173,6 @@ async def test_a_target_that_went_is_looked_for_anew(lacks: tuple[str, ...]) -> 
         intent = await promise(bed, "trash", OTHER)
         bed.sandbox.remove("anna", "Trash")
         outcome = await account.carry_out(intent)
-        assert outcome == ("later", "the mailbox Trash is not there any more", None)
+        assert outcome[:3] == ("later", "the mailbox Trash is not there any more", None)
         assert (await account.carry_out(intent)).settled == "later"
         assert await texts(bed, "INBOX") == [OTHER]

@@ -23,7 +23,7 @@ async def test_neither_move_nor_uidplus_hides_only(action: Action) -> None:
 async def test_move_without_uidplus_serves_for_expunge_too() -> None:
     async with sandbox("UIDPLUS") as bed, running(bed.settings()) as account:
         intent = await promise(bed, "expunge")
-        assert await account.carry_out(intent) == ("done", "moved to Trash", None)
+        assert (await account.carry_out(intent))[:3] == ("done", "moved to Trash", None)
         assert await texts(bed, "Trash") == [LETTER]
 
 
@@ -79,7 +79,7 @@ async def test_expunge_at_gmail_says_that_it_archives() -> None:
         assert 'archives it, for it stays in All Mail: the way to delete there is on_delete = "trash"' in outcome.note
         bed.sandbox.users["anna"].create("Spam", "\\Junk")
         outcome = await account.carry_out(await promise(bed, "expunge", mailbox="Trash"))
-        assert outcome == ("done", "removed", None)
+        assert outcome[:3] == ("done", "removed", None)
         report = await account.probe()
         assert "archives" in report.uses["remove messages"]
 
