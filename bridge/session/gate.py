@@ -1,7 +1,7 @@
 """How many connections may be open, in all and from one address, those not logged in counted."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -45,7 +45,8 @@ class Gate:
         self.inside = 0
         self.most = most
         self._groups: Counter[str] = Counter()
-        self._strangers: dict[str, dict[Guest, float]] = {}
+        self._strangers: dict[Guest, float] = {}  # with since when, in that order
+        self._by_group: dict[str, dict[Guest, None]] = {}
         self._refusals = 0
 
     @contextmanager
@@ -61,7 +62,8 @@ class Gate:
             return
         self.inside += 1
         self._groups[group] += 1
-        self._strangers.setdefault(group, {})[guest] = trio.current_time()
+        self._strangers[guest] = trio.current_time()
+        self._by_group.setdefault(group, {})[guest] = None
         try:
             yield True
         finally:
@@ -73,11 +75,12 @@ class Gate:
 
     def logged_in(self, guest: Guest) -> None:
         """Hear that a connection has logged in: it gives way to no other."""
+        if self._strangers.pop(guest, None) is None:
+            return
         group = peer_group(guest.peer)
-        strangers = self._strangers.get(group, {})
-        strangers.pop(guest, None)
-        if not strangers:
-            self._strangers.pop(group, None)
+        del self._by_group[group][guest]
+        if not self._by_group[group]:
+            del self._by_group[group]
 
     @contextmanager
     def refusing(self, guest: Guest) -> Iterator[bool]:
@@ -101,23 +104,22 @@ class Gate:
 
     def _room(self, group: str) -> bool:
         if self._groups[group] >= self.server.max_sessions_per_peer:
-            return self._replaced(group, CROWDED_SECONDS)
+            return self._replaced(self._by_group.get(group, {}), CROWDED_SECONDS)
         if not self._full:
             return True
-        largest = max(self._strangers, key=self._groups.__getitem__, default=group)
+        largest = max(self._by_group, key=self._groups.__getitem__, default=group)
         if self._groups[largest] > self._groups[group] + 1:
-            return self._replaced(largest, 0.0)
-        return any(self._replaced(each, CROWDED_SECONDS) for each in list(self._strangers))
+            return self._replaced(self._by_group[largest], 0.0)
+        return self._replaced(self._strangers, CROWDED_SECONDS)
 
-    def _replaced(self, group: str, seconds: float) -> bool:
-        """Turn out whoever has been there longest of a group without a login, if that is as long as this."""
-        for stranger, since in self._strangers.get(group, {}).items():
-            if trio.current_time() - since < seconds:
-                return False
-            self.logged_in(stranger)
-            stranger.turn_out()
-            return True
-        return False
+    def _replaced(self, strangers: Iterable[Guest], seconds: float) -> bool:
+        """Turn out the one of these that has been there longest, if that is as long as this."""
+        first = next(iter(strangers), None)
+        if first is None or trio.current_time() - self._strangers[first] < seconds:
+            return False
+        self.logged_in(first)
+        first.turn_out()
+        return True
 
     def login_seconds(self) -> float:
         """How long a connection may take until it has logged in: less when there is little room."""
