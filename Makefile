@@ -23,7 +23,7 @@ N ?= 100000
 ARGS ?=
 EXTRAS := test,check
 
-.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz bench systemd packages clean
+.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz load bench systemd packages clean
 
 help:
 	@echo 'make install             .venv with popbridge in it'
@@ -35,6 +35,7 @@ help:
 	@echo 'make check-wheel         tests against the installed wheel, with the source gone'
 	@echo 'make fuzz N=1000000      more seeded junk for each parser'
 	@echo 'make crash ROUNDS=200    SIGKILL at every instant, then a look at the state'
+	@echo 'make load [ARGS=...]     1,000 idle sessions, 500 devices at once, slow ones, 200,000 messages, 500 accounts (ARGS="--seconds 600")'
 	@echo 'make bench [ARGS=...]    how fast it is, beside Dovecot: writes docs/performance.md (ARGS=--quick; ARGS="--only retr --rtt 20")'
 	@echo 'make systemd             the real unit in a container (root, debootstrap, systemd-nspawn)'
 	@echo 'make clean               forget all that was set up'
@@ -102,11 +103,16 @@ check-typing:
 	$(call pip,.venv-typing,-e '.[typing]')
 	@touch $@
 
+# With atheris (EXTRAS=test,check,fuzz), its guided search as well.
 fuzz: .venv/tested
 	POPBRIDGE_FUZZ=$(N) $(BIN)/python -m pytest tests/fuzz --timeout 0
 
 crash: .venv/tested packages
 	POPBRIDGE_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash --timeout 0
+
+# About five minutes; ARGS=--seconds N lets 1,000 idle sessions wait so long.
+load: .venv/tested packages
+	$(BIN)/python -m tests.load $(ARGS)
 
 # About 20 minutes, on a machine that does nothing else meanwhile.
 bench: .venv/tested packages

@@ -1,0 +1,1 @@
+"""How much popbridge bears: `python -m tests.load`, `make load`."""
