@@ -35,8 +35,9 @@ class Link:
     (`begin`, `nudge`, `interrupt`) others may call while a job of theirs is being done.
 
     After a failure `lost` is set: everything raises it, and all that can be done is `close`. `hurry` says that nobody
-    waits for the answers to the commands under way any more.
-    `overhear` is given every event but octets of messages: what a server tells by itself comes at any time.
+    waits for the answers to the commands under way any more. `resyncs` is False once the server refused to tell what
+    happened since. `overhear` is given every event but octets of messages: what a server tells by itself comes at any
+    time.
     """
 
     def __init__(self, account: str, stream: Stream, timeout: float) -> None:
@@ -49,6 +50,7 @@ class Link:
         self.last_heard = trio.current_time()
         self.pace = Pace()
         self.hurry = False
+        self.resyncs = True
         self.wanted: Callable[[Urgency], bool] = lambda urgency: False
         self.overhear: Callable[[Event], None] = lambda event: None
         self._owes: dict[str, int] = {}

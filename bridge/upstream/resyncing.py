@@ -25,7 +25,7 @@ COUNTED_OUT = 100_000
 
 def resyncs(link: Link, since: Since) -> bool:
     """Tell whether the server tells what happened since."""
-    return QRESYNC in link.imap.enabled and since.state.modseq > 0 and since.state.uidnext > 1
+    return link.resyncs and QRESYNC in link.imap.enabled and since.state.modseq > 0 and since.state.uidnext > 1
 
 
 async def resync(
@@ -105,6 +105,7 @@ class Resyncing:
                 raise failure
             # Because of what was asked besides, or because it cannot be opened; that shows now.
             selected = await examine(self._link, self._names, self._selected.mailbox)
+            self._link.resyncs = False
             return selected, Resynced(selected.state)
         checked(self._link, self._selected, opened)
         told = all(answer.kind == "OK" for answer in answers) and self._follows(state)

@@ -149,9 +149,11 @@ class TestSandbox:
     async def test_refused_although_offered(
         self, alone: Bed, lone_account: Account, state: MailboxState, refusal: Fault
     ) -> None:
-        alone.sandbox.script = Script([Rule("command", refusal, "EXAMINE", arguments="QRESYNC")])
+        alone.sandbox.script = Script([Rule("command", refusal, "EXAMINE", arguments="QRESYNC", times=None)])
         async with lone_account.watch() as watcher:
-            assert await asked(watcher, state, 28) == Resynced(state)
+            for _ in range(3):
+                assert await asked(watcher, state, 28) == Resynced(state)
+            assert [moment.arguments for moment in alone.sandbox.commands("EXAMINE")].count("INBOX (CONDSTORE)") == 4
             assert list(await watcher.all_uids()) == list(range(1, 31))
 
     @pytest.mark.parametrize(
