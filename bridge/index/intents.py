@@ -115,7 +115,7 @@ class IntentRunner:
     async def _ended(self, intent: Intent, outcome: Settled) -> None:
         """Write how it ended. What is not where it is listed to be is looked for where the next look finds it."""
         missed = outcome.settled in {"gone", "elsewhere"} and intent.tries < MISSED_TRIES
-        if missed and await self._store.is_listed(intent.seq):
+        if missed and await self._store.is_listed(intent.id):
             await self._later(intent, outcome.note, MISSED_RETRY)
         elif outcome.settled == "later":
             await self._later(intent, outcome.note)

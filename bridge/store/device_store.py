@@ -73,10 +73,9 @@ class DeviceStore(Ledger):
         """Give the Unix time at which the first waiting intent is due; None when none is, or all are held back."""
         return await self._write(updates.next_due)
 
-    async def is_listed(self, entry: EntrySeq) -> bool:
-        """Tell whether a message lies anywhere, as far as is known."""
-        sql = "SELECT EXISTS (SELECT 1 FROM locations WHERE entry = ? AND gone_at IS NULL)"
-        return bool((await self._run(sql, entry))[0][0])
+    async def is_listed(self, intent: int) -> bool:
+        """Tell whether an intent's message lies where its device reads, as far as is known."""
+        return await self._write(lambda db: updates.is_listed(db, intent))
 
     async def settle_intent(
         self,

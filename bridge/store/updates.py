@@ -23,17 +23,28 @@ _PROMISE = (
     " coalesce(nullif(l.content_identity, ?13), '') FROM (SELECT 1) LEFT JOIN locations l ON l.mailbox = ?3"
     " AND l.uidvalidity = ?4 AND l.uid = ?5 AND l.entry = ?2 AND l.gone_at IS NULL"
 )
-# A message that lies elsewhere by now than when this was promised is acted on there, as it was listed there.
+# A message that lies elsewhere by now than when this was promised is acted on there, as it was listed there: if the
+# device reads that mailbox. What somebody filed where the device does not look is nothing that it deleted.
+_ITS_OWN = (
+    "(l.mailbox = i.mailbox OR EXISTS (SELECT 1 FROM device_sources s WHERE s.device = i.device"
+    " AND s.mailbox = l.mailbox AND s.first_shown IS NOT NULL))"
+)
 _DUE = (
-    "SELECT i.id, d.name, i.entry, a.name, m.name, coalesce(l.uidvalidity, i.uidvalidity), coalesce(l.uid, i.uid),"
+    "SELECT i.id, d.name, i.entry, a.name, m.name,"  # noqa: S608 - ours
+    " coalesce(l.uidvalidity, i.uidvalidity), coalesce(l.uid, i.uid),"
     " i.action, coalesce(l.size, i.size), i.due, i.tries, i.message_id,"
     " CASE WHEN l.id IS NULL THEN i.content ELSE coalesce(nullif(l.content_identity, ?3), '') END,"
     " i.target, i.target_uidvalidity, i.target_uid FROM intents i JOIN devices d ON d.id = i.device"
     " LEFT JOIN locations l ON l.entry = i.entry AND l.gone_at IS NULL"
-    " AND (l.mailbox, l.uidvalidity, l.uid) <> (i.mailbox, i.uidvalidity, i.uid)"
-    " JOIN mailboxes m ON m.id = coalesce(l.mailbox, i.mailbox) JOIN accounts a ON a.id = m.account"
+    " AND (l.mailbox, l.uidvalidity, l.uid) <> (i.mailbox, i.uidvalidity, i.uid) AND "
+    + _ITS_OWN
+    + " JOIN mailboxes m ON m.id = coalesce(l.mailbox, i.mailbox) JOIN accounts a ON a.id = m.account"
     " WHERE i.state = 'waiting' AND i.due <= ?1 AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored')"
     " ORDER BY i.due, i.id LIMIT ?2"
+)
+_LISTED = (
+    "SELECT EXISTS (SELECT 1 FROM intents i JOIN locations l ON l.entry = i.entry AND l.gone_at IS NULL"  # noqa: S608 - ours
+    " WHERE i.id = ? AND " + _ITS_OWN + ")"
 )
 _NEXT_DUE = (
     "SELECT min(due) FROM intents WHERE state = 'waiting' AND NOT EXISTS (SELECT 1 FROM facts WHERE name = 'restored')"
@@ -98,6 +109,11 @@ def next_due(db: sqlite3.Connection) -> float | None:
     """Give when the first waiting intent is due, if any waits to be carried out."""
     found: float | None = db.execute(_NEXT_DUE).fetchone()[0]
     return found
+
+
+def is_listed(db: sqlite3.Connection, intent: int) -> bool:
+    """Tell whether an intent's message lies where its device reads, as far as is known."""
+    return bool(db.execute(_LISTED, (intent,)).fetchone()[0])
 
 
 def _intent(number: int, device: str, seq: int, account: str, mailbox: str, *row: Any) -> Intent:

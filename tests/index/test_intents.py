@@ -45,6 +45,20 @@ async def test_a_message_that_was_moved_meanwhile_is_acted_on_where_it_is(
         assert back.source.mailbox == "Sorted"
 
 
+async def test_what_somebody_filed_where_the_device_does_not_look_is_left_alone(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    upstream = with_letters("a", "b", "c")
+    upstream.box("Kept")
+    async with living(tmp_path, {"mail": upstream}, FAX, device("den", "mail/Kept")) as house:
+        await house.settle()
+        await promise(house)
+        upstream.move(1, "INBOX", "Kept")
+        await house.settle(4000)
+        assert (upstream.names("Trash"), upstream.names("Kept"), await states(house)) == ([], ["a"], {"done": 1})
+        assert (await house.log_in("fax")).names == ["b", "c"]
+
+
 async def test_a_message_that_is_moved_just_before_its_time_is_looked_for(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
