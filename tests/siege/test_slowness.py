@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.siege.besieged import PASSWORD, Besieged, besieged
+from tests.siege.besieged import PASSWORD, QUICK, Besieged, besieged
 from tests.support.certificates import Certificate
 from tests.support.device import Device
 from tests.support.ports import until, wait_until
@@ -65,7 +65,7 @@ def test_where_the_house_is_full_of_strangers_an_owner_gets_in(tmp_path: Path, c
             ]
             assert attackers[0].line().startswith(b"+OK")
             for _ in range(5):
-                assert place.poll("owner") < 2
+                assert place.poll("owner") < QUICK
             assert b"letter" in inside.retr(1)
             inside.quit()
         assert place.bridge.log.count("connection.refused") <= 200
