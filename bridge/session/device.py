@@ -269,7 +269,10 @@ class DeviceSession:
         self._settings = device
         self._transaction = self._open_transaction(device, maildrop)
         log.info("session.opened", device=device.id, peer=str(self.peer), messages=len(maildrop), session=self.id)
-        self._pop3.login_accepted(len(maildrop), maildrop.total, replace(self._offered, expire=expire(device)))
+        offered = (
+            self._offered if expire(device) == self._offered.expire else replace(self._offered, expire=expire(device))
+        )
+        self._pop3.login_accepted(len(maildrop), maildrop.total, offered)
 
     def _open_transaction(self, device: DeviceSettings, maildrop: Maildrop) -> Transaction:
         # Where it decides what is shown again, each message must be known to have gone out.

@@ -115,8 +115,8 @@ class Transaction:
         self._on_wire = on_wire
         self._spools = port.spools(maildrop)
         self._edits = maildrop.origin is not None and any(maildrop.origin.edits)
-        spooled = self._spooled if self._spools else None
-        self._ahead = None if ahead is None else ahead(maildrop, self.marks.deleted, spooled)
+        self._open_ahead = ahead
+        self._ahead: ReadAhead | None = None  # until something is fetched: most sessions only look
         self._joined = joined
         self._listings = listings or Listings()
         self._queued: list[MsgNum] = []
@@ -283,6 +283,9 @@ class Transaction:
 
     async def _fetched_ahead(self, command: Retr | Top, num: MsgNum) -> list[bytes] | None:
         """Give a message that was fetched ahead, or is on its way. TOP takes what is here, and leaves it there."""
+        if self._ahead is None and self._open_ahead is not None:
+            spooled = self._spooled if self._spools else None
+            self._ahead = self._open_ahead(self.maildrop, self.marks.deleted, spooled)
         if self._ahead is None:
             return None
         if isinstance(command, Top):
