@@ -15,7 +15,7 @@ from bridge.model.failures import NotListedYet
 from bridge.model.names import AccountId
 from bridge.telemetry import configure, counters
 from tests.index.support import House, device, living
-from tests.index.upstream import FakeUpstream
+from tests.index.upstream import INBOX, FakeUpstream
 
 FAX = device("fax", "mail/INBOX")
 MANY = 4500
@@ -63,6 +63,7 @@ async def test_how_far_it_is_stands_in_the_log_and_is_told_to_devices(
     mail.batch = batch
     async with living(tmp_path, {"mail": mail}, FAX) as house:
         await trio.sleep(10)
+        assert house.accounts[AccountId("mail")].mailboxes[INBOX].progress == "first listing, 2000 of 4500"
         with pytest.raises(NotListedYet, match=r"first listing, 3000 of 4500") as refused:
             await house.log_in("fax")
         assert (refused.value.listed, refused.value.of) == (3000, 4500)
