@@ -153,8 +153,8 @@ def _use(home: Household, accounts: Accounts) -> None:
 
 
 def _cannot_be_had(home: Household) -> None:
-    """RETR of what is on the server that is down is refused for now, and all else is served, by a bridge that was started
-    since: it keeps nothing of what came before.
+    """RETR of what is on the server that is down is refused for now, and all else is served. The bridge was started
+    since it went down, so it keeps nothing of what came before.
     """
     with home.session("fax") as device:
         answers = []
