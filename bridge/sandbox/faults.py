@@ -115,9 +115,11 @@ class Alter:
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """Send `octets` again and again without a pause, `times` of them, None for ever; then go on."""
+    """Send `octets` again and again without a pause, `times` of them, None for ever; then go on. A function gives the
+    piece of each number, from 0 on.
+    """
 
-    octets: bytes
+    octets: bytes | Callable[[int], bytes]
     times: int | None = None
 
 

@@ -1,5 +1,6 @@
 """Carrying out what a fault script says."""
 
+from collections.abc import Callable
 from typing import NoReturn, assert_never
 
 import trio
@@ -92,9 +93,9 @@ async def _chatter(wire: Wire, line: bytes, every: float) -> NoReturn:
         await trio.sleep(every)
 
 
-async def _flood(wire: Wire, octets: bytes, times: int | None) -> None:
+async def _flood(wire: Wire, octets: bytes | Callable[[int], bytes], times: int | None) -> None:
     sent = 0
     while times is None or sent < times:
-        wire.put(octets)
+        wire.put(octets if isinstance(octets, bytes) else octets(sent))
         await wire.flush()
         sent += 1

@@ -99,13 +99,18 @@ class Acting:
 
     async def _there(self) -> bool:
         """Ask whether the message is still there: a server may say OK to what it does not do."""
-        found: list[Fetched] = []
+        found = False
+
+        def keep(event: Event) -> None:
+            nonlocal found
+            found = found or (isinstance(event, Fetched) and event.uid == self._uid)
+
         await self._link.must(
             "tell of a message",
             commands.fetch_facts(self._uids),
-            lambda event: found.append(event) if isinstance(event, Fetched) and event.uid == self._uid else None,
+            keep,
         )
-        return bool(found)
+        return found
 
     async def _told(self, command: Command, target: MailboxName) -> tuple[Tagged, MovedTo | None]:
         """Send MOVE or COPY; gives where the message is now, as far as the server tells (RFC 4315 §3)."""
@@ -114,9 +119,9 @@ class Acting:
         def keep(event: Event) -> None:
             match event:
                 case Status(code=Code(copied=Copied(uidvalidity, _, (uid,)))):
-                    moved.append(MovedTo(target, UidValidity(uidvalidity), Uid(uid)))
+                    moved[:] = [MovedTo(target, UidValidity(uidvalidity), Uid(uid))]
                 case Tagged(code=Code(copied=Copied(uidvalidity, _, (uid,)))):
-                    moved.append(MovedTo(target, UidValidity(uidvalidity), Uid(uid)))
+                    moved[:] = [MovedTo(target, UidValidity(uidvalidity), Uid(uid))]
                 case _:
                     pass
 

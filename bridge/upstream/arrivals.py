@@ -30,13 +30,16 @@ class Catching:
 
     def _keep(self, event: Event) -> None:
         match event:
-            case Fetched(uid=int() as uid, size=int() as size, date=int() as date) if uid >= self._first:
+            case Fetched(uid=int() as uid, size=int() as size, date=int() as date) if self._awaits(uid):
                 self._rows[Uid(uid)] = ListedMessage(Uid(uid), size, date, event.identity)
                 header = header_of(event.sections)
                 if header is not None:
                     self._headers[Uid(uid)] = header
             case _:
                 pass
+
+    def _awaits(self, uid: int) -> bool:
+        return uid >= self._first and len(self._rows) <= 2 * FEW
 
     async def finish(self, selected: Selected, before: MailboxState) -> Arrivals | None:
         """Wait for what came; None when the server does not give it, or gives less than a listing needs."""

@@ -13,6 +13,9 @@ from bridge.upstream.link import Link
 from bridge.upstream.outcome import Outcome
 from bridge.upstream.selected import Selected
 
+SECTIONS = 4
+"""Header texts kept of one message; one was asked for, and some servers tell it in another name."""
+
 ANY_SIZE = -1
 """For a copy that was made a moment ago: some servers tell another size of it than of its original."""
 
@@ -55,7 +58,8 @@ class Found:
         self.size = self.size if event.size is None else event.size
         self.date = self.date if event.date is None else event.date
         self.flags = self.flags if event.flags is None else event.flags
-        self.sections.update(event.sections)
+        if len(self.sections) < SECTIONS:
+            self.sections.update(event.sections)
 
 
 def header_of(sections: Mapping[str, bytes]) -> bytes | None:

@@ -36,6 +36,12 @@ SEARCHED = 2000
 _AS_LISTED = itemgetter(*(FetchedRow._fields.index(name) for name in ListedMessage._fields))
 _NEW_LISTED: Callable[[Iterable[object]], ListedMessage] = partial(tuple.__new__, ListedMessage)
 
+SLACK = 1000
+MOST = 2_000_000
+"""How many more messages may be told of than twice those that there are said to be, and how many at all. Our own: a
+server that makes up messages without end is not listened to without end.
+"""
+
 Put = Callable[[list[ListedMessage]], Awaitable[None]]
 
 
@@ -79,10 +85,12 @@ async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None
     """
     emailid, gmail = link.can("OBJECTID"), link.can("X-GM-EXT-1")
     link.begin(commands.list_messages(first, None, emailid, gmail), owed=messages * LINE_OCTETS)
-    patience, order = link.patience(), UidOrder(first)
+    patience, order, told = link.patience(), UidOrder(first), 0
     batch: list[ListedMessage] = []
     while not isinstance(event := await link.step(patience), Tagged):
-        if ready := order.take(rows_of(event)):
+        told += len(rows := rows_of(event))
+        check_told(link, told, messages)
+        if ready := order.take(rows):
             batch += ready
             patience.renew()
         if len(batch) >= BATCH:
@@ -93,6 +101,14 @@ async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None
         raise link.refused("list its messages", event)
     if batch := batch + order.rest():
         await put(batch)
+
+
+def check_told(link: Link, told: int, messages: int) -> None:
+    """Raise `UpstreamBroken`, the connection given up, when a server tells of more messages than it can have."""
+    there = max(messages, link.selected.exists if link.selected is not None else 0)
+    if told > min(2 * there + SLACK, MOST):
+        sentence = f"account {link.account}: the server tells of more messages than it has"
+        raise link.lose(UpstreamBroken(link.account, sentence))
 
 
 def rows_of(event: Event) -> list[ListedMessage]:
@@ -139,7 +155,13 @@ async def _search(link: Link, command: Command, octets: int, pace: int) -> UidSe
     found: list[SearchFound] = []
     tag = link.begin(command, owed=octets)
     patience = Patience(link.timeout * pace)
-    answer = await link.finish(tag, patience, lambda e: found.append(e) if isinstance(e, SearchFound) else None)
+
+    def keep(event: Event) -> None:
+        if isinstance(event, SearchFound):
+            found.append(event)
+            check_told(link, len(found) + sum(len(part.uids) for part in found), octets // NUMBER_OCTETS)
+
+    answer = await link.finish(tag, patience, keep)
     if answer.kind != "OK":
         raise link.refused("search its messages", answer)
     uids = _together(found)

@@ -8,7 +8,7 @@ import trio
 
 from bridge.imap import commands
 from bridge.imap.events import Event, Listed
-from bridge.model.failures import MailboxMissing
+from bridge.model.failures import MailboxMissing, UpstreamBroken
 from bridge.model.names import MailboxName
 from bridge.upstream.link import Link
 
@@ -16,6 +16,9 @@ INBOX = MailboxName("INBOX")
 
 FRESH_SECONDS = 60.0
 """How long a listing of mailboxes is believed when something is missing from it."""
+
+MAILBOXES = 10_000
+"""Mailboxes that an account may have. Our own: far beyond any."""
 
 WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
     "\\Trash": ("Trash", "Deleted Items", "Deleted Messages", "Deleted", "Papierkorb"),
@@ -42,6 +45,9 @@ class MailboxNames:
 
         def keep(event: Event) -> None:
             if isinstance(event, Listed):
+                if len(found) >= MAILBOXES:
+                    sentence = f"account {link.account}: the server lists more than {MAILBOXES} mailboxes"
+                    raise link.lose(UpstreamBroken(link.account, sentence))
                 found[plain(event.name)] = event
 
         # Asked for by name only where LIST has that form; without it many servers tell it in any LIST.

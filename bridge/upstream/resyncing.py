@@ -10,7 +10,7 @@ from bridge.model.names import MailboxName, Uid
 from bridge.model.places import ListedMessage, MailboxState, Resynced, Since
 from bridge.upstream.checking import header_of
 from bridge.upstream.link import Link
-from bridge.upstream.listing import rows_of
+from bridge.upstream.listing import check_told, rows_of
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.opening import checked, examine
 from bridge.upstream.selected import Selected
@@ -56,6 +56,7 @@ class Resyncing:
         self._vanished: list[UidSet] = []
         self._rows: dict[int, ListedMessage] = {}
         self._headers: dict[Uid, bytes] = {}
+        self._told = 0
         self._patience = link.patience()
         known, first = since
         numbers, uids = (known.uidvalidity, known.modseq), UidSet([(1, known.uidnext - 1)])
@@ -85,12 +86,20 @@ class Resyncing:
                 header = header_of(sections)
                 if header is not None:
                     self._headers[Uid(uid)] = header
-                self._rows.update((row.uid, row) for row in rows_of(event))
             case FetchedRows():
-                self._rows.update((row.uid, row) for row in rows_of(event))
+                pass
             case _:
                 return
-        self._patience.renew()
+        self._count(rows_of(event))
+
+    def _count(self, rows: list[ListedMessage]) -> None:
+        """Take lines. More than flags and a line of each message is no progress, and there is an end to it."""
+        before, there = len(self._rows), max(self._since.state.exists, self._selected.exists)
+        self._rows.update((row.uid, row) for row in rows)
+        self._told += max(1, len(rows))
+        check_told(self._link, self._told, there)
+        if len(self._rows) > before or self._told <= 2 * there:
+            self._patience.renew()
 
     async def finish(self) -> tuple[Selected, Resynced]:
         """Wait for all of it. What is refused is opened as ever; raises what that does."""

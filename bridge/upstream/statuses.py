@@ -14,6 +14,13 @@ States = dict[MailboxName, MailboxState | UpstreamError]
 """Of each mailbox its state, or why it is not told."""
 
 
+ITEMS = frozenset({"MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ"})
+"""What is kept of what a server tells."""
+
+NAMES = 2000
+"""Mailboxes that it is kept of: more than any device reads, and few enough where a server never ends."""
+
+
 def items(link: Link) -> list[str]:
     """Name what is asked of a mailbox."""
     return ["MESSAGES", "UIDNEXT", "UIDVALIDITY", *(["HIGHESTMODSEQ"] if link.can("CONDSTORE") else [])]
@@ -59,8 +66,9 @@ class Asking:
 
     def _keep(self, event: Event) -> None:
         # What NOTIFY asked for may come between, and need not be whole.
-        if isinstance(event, MailboxStatus):
-            self._told.setdefault(event.name, {}).update(event.items)
+        if isinstance(event, MailboxStatus) and (event.name in self._told or len(self._told) < NAMES):
+            told = {name: number for name, number in event.items.items() if name in ITEMS}
+            self._told.setdefault(event.name, {}).update(told)
 
     async def _by_list(self, tag: str) -> States:
         answer = await self._link.finish(tag, self._link.patience())
