@@ -7,12 +7,13 @@ import trio
 
 from bridge.model.failures import MailboxChanged, UpstreamError, UpstreamUnavailable
 from bridge.model.names import Uid, UidValidity
-from bridge.sandbox import Rule, Script
+from bridge.sandbox import Rule, SandboxServer, Script
 from bridge.sandbox.faults import Close, Cut
 from bridge.upstream import Account
 from bridge.upstream.batches import Batches
+from tests.support.certificates import Certificate
 from tests.support.messages import MESSAGES, large_message
-from tests.upstream.beds import LETTER, SECONDS, Bed, Connects, key, place_of, read, running
+from tests.upstream.beds import LETTER, SECONDS, Bed, Connects, key, place_of, read, running, serving
 
 LETTERS = tuple(b"Subject: %d\r\n\r\n%b\r\n" % (n, b"x" * n) for n in range(40))
 
@@ -139,3 +140,21 @@ async def test_closed_nothing_more_is_heard(alone: Bed, octets: int) -> None:
         assert await read(account, place_of(alone, uids[0])) == LETTERS[0]
     assert not kept.texts
     assert not kept.lost
+
+
+async def test_batches_asked_for_while_others_come_under_tls(certificate: Certificate) -> None:
+    """Each of them interrupts a receive: nothing of what had come is lost."""
+    server = SandboxServer(tls="implicit", certificate=(str(certificate.certificate), str(certificate.key)))
+    texts = [large_message(20_000, seed) for seed in range(200)]
+    async with serving(server) as bed:
+        uids = [server.deliver("anna", text) for text in texts]
+        kept = Kept()
+        settings = bed.settings(tls="implicit", ca_file=str(certificate.ca))
+        async with running(settings) as account:
+            ahead = batches(account, kept, place_of(bed, 1).uidvalidity)
+            for at in range(0, 200, 5):
+                ahead.ask(dict.fromkeys(uids[at : at + 5], 20_000))
+                await kept.settled(max(1, at - 20))
+            await kept.settled(200)
+        assert kept.texts == dict(zip(uids, texts, strict=True))
+        assert {moment.connection for moment in server.commands("UID FETCH")} == {1}
