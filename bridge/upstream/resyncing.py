@@ -96,9 +96,11 @@ class Resyncing:
         """Take lines. More than flags and a line of each message is no progress, and there is an end to it."""
         before, there = len(self._rows), max(self._since.state.exists, self._selected.exists)
         self._rows.update((row.uid, row) for row in rows)
+        # Each event is told to every command that is under way.
         self._told += max(1, len(rows))
-        check_told(self._link, self._told, there)
-        if len(self._rows) > before or self._told <= 2 * there:
+        told = self._told // (1 + len(self._fetching))
+        check_told(self._link, told, there)
+        if len(self._rows) > before or told <= 2 * there:
             self._patience.renew()
 
     async def finish(self) -> tuple[Selected, Resynced]:
