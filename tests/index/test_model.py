@@ -72,6 +72,7 @@ class World:
         self.seen: dict[str, Seen] = defaultdict(Seen)
         self.born: dict[str, str] = {}
         self.dead: set[str] = set()
+        self.dying: set[str] = set()
         self.copied: set[str] = set()
         self.doubled: set[str] = set()
         self.put_away: dict[str, dict[int, Letter]] = {}
@@ -209,6 +210,9 @@ async def session(world: World, house: House, who: int, what: int, *, quits: boo
     nums = [num for num, uidl in enumerate(shown.uidls, 1) if (num + what) % 5 == 0 and uidl in known]
     if quits:
         world.seen[shown.settings.name].doubtful |= {shown.uidls[num - 1] for num in nums}
+        if shown.settings.on_delete == "expunge":
+            # Also where the answer to QUIT is lost in a crash.
+            world.dying |= {known[shown.uidls[num - 1]] for num in nums}
         await shown.quit(*nums, sent=tuple(nums))
         world.deletes(shown, nums)
 
@@ -280,7 +284,7 @@ async def afterwards(world: World, directory: Path) -> None:
             hidden = seen.deleted_names | {seen.names.get(uidl, "?") for uidl in seen.doubtful}
             missing = set(world.within(each)) - set(shown.names) - hidden
             assert not missing, f"{each.name} is not shown {missing}"
-        lost = set(world.born) - world.everywhere() - world.dead
+        lost = set(world.born) - world.everywhere() - world.dead - world.dying
         assert not lost, f"lost upstream: {lost}"
 
 
