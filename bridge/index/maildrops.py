@@ -82,8 +82,10 @@ class DeviceMaildrops:
                 async with self._opened(device):
                     await self._load(settings)
         for gone in self._devices.keys() - devices.keys():
-            for kept in (self._records, self._views, self._standing, self._previews):
-                kept.pop(gone, None)
+            self._records.pop(gone, None)
+            self._views.pop(gone, None)
+            self._standing.pop(gone, None)
+            self._previews.pop(gone, None)
         self._devices = dict(devices)
 
     async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:

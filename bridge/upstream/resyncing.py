@@ -133,7 +133,9 @@ class Resyncing:
 
     def _gone(self) -> Container[int]:
         few = sum(len(some) for some in self._vanished) <= COUNTED_OUT
-        return frozenset(uid for some in self._vanished for uid in some) if few else _Vanished(self._vanished)
+        if few:
+            return frozenset(uid for some in self._vanished for uid in some)
+        return _Vanished(self._vanished)
 
 
 class _Vanished:
