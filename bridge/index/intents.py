@@ -1,5 +1,6 @@
 """Carrying out what QUIT promised: waiting out the undo window, trying again, telling how it ended."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -42,7 +43,8 @@ HELD_SECONDS = 30 * 86400.0
 class IntentRunner:
     """The one task that changes anything upstream. `now` gives Unix seconds.
 
-    `count_votes` is waited for when held votes lapsed: what they held back may be agreed on now.
+    `count_votes` is waited for when held votes lapsed: what they held back may be agreed on now. `undo_window` gives
+    how many seconds an intent waits at first.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class IntentRunner:
         store: StorePort,
         now: Callable[[], float],
         count_votes: Callable[[], Awaitable[None]],
+        undo_window: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._accounts = accounts
         self._store = store
         self._now = now
         self._count_votes = count_votes
+        self._undo_window = undo_window
         self._promised = trio.Event()
 
     def promised(self) -> None:
@@ -71,6 +75,7 @@ class IntentRunner:
                 if lapsed:
                     log.warning("intents.lapsed", intents=lapsed, reason="nobody confirmed them within 30 days")
                     await self._count_votes()
+                await self._catch_up_with_clock()
                 await self._carry_out_due()
                 pause = await self._until_due()
             except StoreError as failure:
@@ -78,6 +83,14 @@ class IntentRunner:
             with trio.move_on_after(pause):
                 await self._promised.wait()
             self._promised = trio.Event()
+
+    async def _catch_up_with_clock(self) -> None:
+        """Let nothing wait for longer than anything can have to: a clock that was ahead, and was set right, would keep
+        what was promised waiting for as long as it was ahead.
+        """
+        latest = self._now() + max(self._undo_window(), LAST_RETRY)
+        if math.isfinite(latest) and (hastened := await self._store.hasten_intents(latest)):
+            log.warning("intents.hastened", intents=hastened, reason="the clock was set back")
 
     async def _until_due(self) -> float:
         due = await self._store.next_due()

@@ -67,7 +67,7 @@ class Bridge:
         self._store = store
         self._nursery = nursery
         self._accounts = RunningAccounts(store, nursery, now)
-        self._intents = IntentRunner(self._accounts.indexed, store, now, self._count_votes)
+        self._intents = IntentRunner(self._accounts.indexed, store, now, self._count_votes, self._undo_window)
         self._maildrops = DeviceMaildrops(
             self._accounts.indexed,
             store,
@@ -94,6 +94,9 @@ class Bridge:
         self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
         self._returns = Returns(store, self._live)
         self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate)
+
+    def _undo_window(self) -> float:
+        return self.settings.server.undo_window
 
     async def _verify(self, stored: PasswordHash, given: Secret) -> bool:
         if self._runner is not in_thread:

@@ -69,6 +69,13 @@ class DeviceStore(Ledger):
         """Give up to `limit` waiting intents whose time has come, the longest due first, where their messages lie."""
         return await self._write(lambda db: updates.due_intents(db, now, limit))
 
+    async def hasten_intents(self, latest: float) -> int:
+        """Have no waiting intent be due later than a Unix time, and tell how many were: a clock that was ahead put them
+        off.
+        """
+        late = "UPDATE intents SET due = ?1 WHERE state = 'waiting' AND due > ?1"
+        return await self._write(lambda db: db.execute(late, (latest,)).rowcount)
+
     async def next_due(self) -> float | None:
         """Give the Unix time at which the first waiting intent is due; None when none is, or all are held back."""
         return await self._write(updates.next_due)
