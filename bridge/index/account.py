@@ -262,10 +262,10 @@ class IndexedAccount:
             changed = [mailbox for mailbox in mailboxes if self._changed(sweeper, mailbox, told)]
             self._freshness.stirred(mailbox.key.mailbox for mailbox in changed)
             asked = heard if set(others) <= set(told) else asked
-            before = _versions(changed)
+            before = _extents(changed)
             if changed and await self._look_round(sweeper, mailboxes, changed, told):
                 return True
-            fruitless = fruitless + 1 if changed and before == _versions(changed) else 0
+            fruitless = fruitless + 1 if changed and before == _extents(changed) else 0
             if fruitless > 1:
                 # A server that tells of changes that are none would be asked without a pause.
                 await trio.sleep(min(2.0**fruitless / 4, self.settings.poll_interval))
@@ -413,5 +413,7 @@ class IndexedAccount:
         self.quota = await watcher.quota()
 
 
-def _versions(mailboxes: Iterable[IndexedMailbox]) -> list[int]:
-    return [part.version for mailbox in mailboxes for part in mailbox.parts]
+def _extents(mailboxes: Iterable[IndexedMailbox]) -> list[tuple[int, int, int]]:
+    """Give what tells whether messages came or went: UIDs only grow."""
+    parts = [part for mailbox in mailboxes for part in mailbox.parts]
+    return [(part.uidvalidity, len(part), part.uids[-1] if len(part) else 0) for part in parts]
