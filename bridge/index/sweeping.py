@@ -57,7 +57,11 @@ class Sweeper:
         """
         looks: dict[MailboxKey, Look] = {}
         pending = list(first)
-        came = await self._came(mailboxes[0]) if mailboxes[0] in first else None
+        came = None
+        if mailboxes[0] in first and not self._nothing_came(mailboxes[0]):
+            came = await self._came(mailboxes[0])
+        elif mailboxes[0] in first:
+            pending.remove(mailboxes[0])
         if came is not None:
             looks[came.mailbox.key] = came
             pending.remove(mailboxes[0])
@@ -74,6 +78,11 @@ class Sweeper:
             if not pending and self.opened != mailboxes[0].key.mailbox and mailboxes[0] in self._reachable():
                 pending = list(mailboxes[:1])
         return list(looks.values())
+
+    def _nothing_came(self, mailbox: IndexedMailbox) -> bool:
+        """Tell whether the open mailbox turned out to be as it was, though its server told of a change."""
+        resynced = self.watcher.resynced
+        return resynced is not None and self.as_known(mailbox, resynced.state)
 
     async def _came(self, mailbox: IndexedMailbox) -> Look | None:
         """Look at what the watcher fetched from the open mailbox when it was told that something happened there."""
