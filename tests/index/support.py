@@ -149,9 +149,12 @@ class House:
         return self.upstreams[location.key.account].read_later(location, size)
 
     def name_at(self, place: Location) -> str:
-        """Who lies there now."""
-        box = self.upstreams[place.key.account].boxes.get(place.key.mailbox)
+        """Who lies there now; `?` also where another one was put while nobody can be connected, and look."""
+        upstream = self.upstreams[place.key.account]
+        box = upstream.boxes.get(place.key.mailbox)
         if box is None or box.uidvalidity != place.uidvalidity or place.uid not in box.letters:
+            return "?"
+        if upstream.down and (place.key.mailbox, place.uid) in upstream.reused:
             return "?"
         return box.letters[place.uid].name
 

@@ -128,6 +128,7 @@ class World:
             # Nobody may be connected meanwhile: it is back when `live` says so.
             upstream.down = True
             upstream.told()
+            upstream.reused.add((box, uid))
             upstream.box(box).letters[uid] = Letter(new := self.letter(), 7000 + self.number)
             self.born[new] = upstream.name
             self.repaired = upstream
@@ -313,6 +314,12 @@ def after(*deeds: Deed) -> list[Deed]:
 @example(False, False, True, after(("vanish", 0, 0), ("hour", 0, 0), ("return", 0, 0)))
 @example(False, False, True, after(("outage", 0, 0), ("renumber", 1, 0), ("stop", 0, 0), ("outage", 0, 0)))
 @example(False, False, True, after(("crash", 0, 0), ("deliver", 0, 0), ("session", 0, 3), ("renumber", 1, 0)))
+@example(
+    True,
+    False,
+    True,
+    [("deliver", 1, 1), ("while", 0, 0), ("crash", 0, 0), ("reuse", 4, 8), *AGAIN, ("session", 0, 28)],
+)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.booleans(), st.booleans(), st.booleans(), st.lists(DEEDS, max_size=40))
 def test_lives(providers: bool, modseqs: bool, notifies: bool, deeds: list[Deed]) -> None:

@@ -130,6 +130,7 @@ class FakeUpstream:
         self.questions = 0
         self.boxes: dict[str, FakeMailbox] = {"INBOX": FakeMailbox()}
         self.down = False
+        self.reused: set[tuple[str, int]] = set()
         self.patience = 0.0
         self.uses: dict[str, str] = {}
         self.found: dict[str, Callable[[Letter], bool]] = {}
