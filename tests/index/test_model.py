@@ -317,8 +317,11 @@ def after(*deeds: Deed) -> list[Deed]:
 @example(
     True,
     False,
-    True,
-    [("deliver", 1, 1), ("while", 0, 0), ("crash", 0, 0), ("reuse", 4, 8), *AGAIN, ("session", 0, 28)],
+    False,
+    [
+        *(("deliver", 31, 37), ("while", 18, 20), ("crash", 15, 22), ("vanish", 17, 18), ("reuse", 4, 8)),
+        *(("return", 40, 23), ("session", 25, 37), ("drop", 34, 22), ("session", 38, 14), ("session", 4, 28)),
+    ],
 )
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.booleans(), st.booleans(), st.booleans(), st.lists(DEEDS, max_size=40))
