@@ -37,6 +37,9 @@ it notices changes by. They go out together with the end of IDLE, which is renew
 LOOK_SECONDS = 600.0
 """Between looks at all mailboxes, also where the server tells of changes: of some things it tells nothing."""
 
+AT_ONCE = 1.0
+"""Seconds between an answer and a change behind it: faster than anybody's mail program is again and again."""
+
 QUOTA_SECONDS = 3600.0
 """How long what the server said of its quota is good."""
 
@@ -265,9 +268,10 @@ class IndexedAccount:
             before = _extents(changed)
             if changed and await self._look_round(sweeper, mailboxes, changed, told):
                 return True
-            fruitless = fruitless + 1 if changed and before == _extents(changed) else 0
+            in_vain = changed and before == _extents(changed) and heard - now < AT_ONCE
+            fruitless = fruitless + 1 if in_vain else 0
             if fruitless > 1:
-                # A server that tells of changes that are none would be asked without a pause.
+                # A server that tells at once of changes that are none would be asked without a pause.
                 await trio.sleep(min(2.0**fruitless / 4, self.settings.poll_interval))
             self._settle(told, heard)
             until = min(until, self._next_look())
