@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from trio.testing import MockClock
 
 from bridge.sandbox import SandboxServer
 from bridge.upstream import Account
@@ -11,6 +12,15 @@ from tests.support.dovecot import WITHOUT_MOVE, Dovecot, dovecot_missing
 from tests.support.pymap_server import PymapServer
 from tests.upstream.beds import Bed, Kind, running, serving
 from tests.upstream.promises import sandbox
+
+IN_THE_KERNEL = 0.005
+"""Seconds of real time in which octets between sockets of one machine arrive, also when it is busy."""
+
+
+@pytest.fixture
+def autojump_clock() -> MockClock:
+    """Give a clock that jumps once nothing is on its way any more: the servers here are behind real sockets."""
+    return MockClock(autojump_threshold=IN_THE_KERNEL)
 
 
 @pytest.fixture(scope="session")
