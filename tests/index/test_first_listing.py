@@ -14,8 +14,9 @@ from trio.testing import MockClock
 from bridge.model.failures import NotListedYet
 from bridge.model.names import AccountId
 from bridge.telemetry import configure, counters
+from tests.index.mailboxes import INBOX
 from tests.index.support import House, device, living
-from tests.index.upstream import INBOX, FakeUpstream
+from tests.index.upstream import FakeUpstream
 
 FAX = device("fax", "mail/INBOX")
 MANY = 4500

@@ -22,8 +22,9 @@ from trio.testing import MockClock
 from bridge.model.failures import NotListedYet, StoreUnavailable
 from bridge.model.settings import DeviceSettings
 from bridge.telemetry import set_instant_hook
+from tests.index.mailboxes import Letter
 from tests.index.support import START, House, Shown, device, living
-from tests.index.upstream import FakeUpstream, Letter
+from tests.index.upstream import FakeUpstream
 
 BOXES = ("INBOX", "Sorted")
 DEVICES = (

@@ -13,8 +13,9 @@ from bridge.maildrop import admission, decide
 from bridge.model.devices import Admission
 from bridge.model.names import AccountId, DeviceId
 from bridge.telemetry import counters
+from tests.index.mailboxes import INBOX
 from tests.index.support import House, device, living
-from tests.index.upstream import INBOX, FakeUpstream
+from tests.index.upstream import FakeUpstream
 
 FAX = device("fax", "mail/INBOX")
 BOTH = replace(device("both", "mail/INBOX", "mail/Sorted"), deduplicate="account")

@@ -11,8 +11,9 @@ from bridge.model.failures import NotListedYet
 from bridge.model.names import AccountId
 from bridge.model.settings import Deduplicate
 from bridge.telemetry import counters
+from tests.index.mailboxes import Letter
 from tests.index.support import device, living
-from tests.index.upstream import FakeUpstream, Letter
+from tests.index.upstream import FakeUpstream
 
 FAX = device("fax", "mail/INBOX", "mail/Sorted")
 DEN = device("den", "mail/Sorted")
