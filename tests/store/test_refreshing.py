@@ -1,11 +1,8 @@
 """Rounds of looks at an account: which entry a message is when it moves, comes back, or its UID is used again."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -23,8 +20,6 @@ from bridge.model.places import (
     StoredMessage,
 )
 from bridge.store import Store, open_store
-from bridge.store.opening import open_database
-from bridge.store.refreshing import apply_refresh
 from tests.store.support import (
     FAMILY,
     FAX,
@@ -475,53 +470,3 @@ async def test_a_round_says_what_the_next_is_compared_with(tmp_path: Path) -> No
         await store.apply_refresh(AccountChange(FAMILY, (change,)), unique_id)
         [mailbox] = await store.load_mailboxes()
         assert (mailbox.state, mailbox.uidvalidity) == (whole(3, 4, TWO), TWO)
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    yield
-    db.execute("COMMIT")
-
-
-def steps_of_a_round(state_dir: Path, messages: int) -> int:
-    """Give how many steps SQLite takes for a move, a new message and one that went, in a mailbox of so many."""
-    steps = 0
-
-    def count() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    def write(*changes: MailboxChange) -> None:
-        with transaction(db):
-            apply_refresh(db, AccountChange(FAMILY, changes), unique_id, 1.0)
-
-    state_dir.mkdir()
-    with closing(open_database(state_dir, new_state=False)) as db:
-        write(look(new=[line(uid) for uid in range(1, messages + 1)]))
-        db.set_progress_handler(count, 1)
-        write(look(gone=[1, 2], new=[line(messages + 1)]), look(JUNK, heirs={1: line(1)}))
-        db.set_progress_handler(None, 0)
-    return steps
-
-
-def test_the_cost_of_a_round_does_not_grow_with_the_mailbox(tmp_path: Path) -> None:
-    assert steps_of_a_round(tmp_path / "large", 4000) < 2 * steps_of_a_round(tmp_path / "small", 200)
-
-
-def test_a_mailbox_that_was_made_anew_is_taken_over_at_once(tmp_path: Path) -> None:
-    many = 20_000
-    with closing(open_database(tmp_path, new_state=False)) as db:
-        first = look(new=[line(uid, provider=f"emailid:{uid}") for uid in range(1, many + 1)])
-        with transaction(db):
-            apply_refresh(db, AccountChange(FAMILY, (first,)), unique_id, 1.0)
-        heirs = {uid: line(uid, provider=f"emailid:{uid}") for uid in range(1, many + 1)}
-        begin = perf_counter()
-        with transaction(db):
-            rows = apply_refresh(db, AccountChange(FAMILY, (look(uidvalidity=TWO, heirs=heirs),)), unique_id, 2.0)
-        took = perf_counter() - begin
-    assert [row.seq for row in rows[INBOX]] == list(range(1, many + 1))
-    # A third of a second on a slow machine: the bound is for a loaded one, and is far below what rows one by one take.
-    assert took < 5
-    assert broken_entries(tmp_path) == []
