@@ -101,7 +101,3 @@ class NotListedYet(BridgeError):
 
 class MaildropInUse(BridgeError):
     """Another session of the device holds its lease."""
-
-
-class LeaseLost(BridgeError):
-    """Another session took the lease over: this one closes without a line and without UPDATE."""
