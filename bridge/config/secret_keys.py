@@ -93,9 +93,9 @@ def _octets(table: HasPassword, way: str, reading: Reading) -> bytes:
         case "password_file":
             return read_bounded(reading.path(table.password_file), LONGEST)
         case "password_env":
-            return _from_variable(table.password_env, reading.environ)
+            return from_variable(table.password_env, reading.environ)
         case "password_credential":
-            return read_bounded(_credential(table.password_credential, reading.environ), LONGEST)
+            return read_bounded(credential(table.password_credential, reading.environ), LONGEST)
         case _:
             return _from_command(table.password_command, reading)
 
@@ -108,13 +108,15 @@ def _cut(octets: bytes) -> str:
         raise values.Wrong("must be UTF-8") from None
 
 
-def _from_variable(name: str, environ: Mapping[str, str]) -> bytes:
+def from_variable(name: str, environ: Mapping[str, str]) -> bytes:
+    """Give what an environment variable holds. Raises `Wrong`."""
     if name not in environ:
         raise values.Wrong("the environment has no variable of that name")
     return environ[name].encode("utf-8", "surrogateescape")
 
 
-def _credential(name: str, environ: Mapping[str, str]) -> Path:
+def credential(name: str, environ: Mapping[str, str]) -> Path:
+    """Give where systemd put a credential. Raises `Wrong`."""
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         raise values.Wrong("$CREDENTIALS_DIRECTORY is not set: only a service with LoadCredential= has credentials")

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from bridge.config.kinds import FilePath, Size, TcpAddress, Text, number, one_of, seconds
+from bridge.config.kinds import FilePath, Size, TcpAddress, number, one_of, seconds
 from bridge.config.reading import Reading
+from bridge.config.secret_keys import PasswordCredential, PasswordEnv, PasswordFile
 from bridge.config.tables import NotBuilt, Table, entry
+from bridge.config.token_keys import token_keys
 from bridge.model.settings import ServerSettings
 
 LONGEST_SOCKET_PATH = 107
@@ -74,11 +76,17 @@ class Server(Table):
         sample="128MB",
         shown='`"128MB"`',
     )
-    token_key_credential: Annotated[Text, NotBuilt()] = entry(
-        "", "a systemd credential with the key that encrypts tokens in the database"
+    token_key_credential: PasswordCredential = entry(
+        "",
+        "a systemd credential with the key that seals tokens in the database: a line of 32 octets in base64; "
+        "more lines are older keys",
+        sample="popbridge-key",
+        shown="none",
     )
-    token_key_file: Annotated[FilePath, NotBuilt()] = entry("", "a file with that key")
-    token_key_env: Annotated[Text, NotBuilt()] = entry("", "an environment variable with that key")
+    token_key_file: PasswordFile = entry("", "a file with that key", sample="popbridge.key", shown="none")
+    token_key_env: PasswordEnv = entry(
+        "", "an environment variable with that key", sample="POPBRIDGE_KEY", shown="none"
+    )
     language: Annotated[str, one_of("en", "de"), NotBuilt(only=("en",))] = entry(
         "en", "the language of texts that devices see"
     )
@@ -106,6 +114,7 @@ def server_settings(server: Server, reading: Reading) -> ServerSettings:
         history=server.history,
         read_ahead=server.read_ahead,
         read_ahead_total=server.read_ahead_total,
+        token_keys=token_keys(server, PATH, reading),
     )
 
 

@@ -48,6 +48,13 @@ class UpstreamLoginFailed(UpstreamError):
     """The server does not take the account's user and password. Not tried again until they change."""
 
 
+class SignInNeeded(UpstreamLoginFailed):
+    """There is no token for the account, or none that its authorization server takes: its owner has to sign in.
+
+    Nothing but `popbridge login ACCOUNT`, or another configuration, mends it.
+    """
+
+
 class UpstreamBroken(UpstreamError):
     """The server broke the protocol, or its TLS cannot be trusted: the connection was dropped."""
 
@@ -86,6 +93,14 @@ class StoreMissing(StoreError):
 
 class StoreLocked(StoreError):
     """Another popbridge holds the state directory."""
+
+
+class NoKey(BridgeError):
+    """A secret would be sealed or opened, and the configuration has no key for that."""
+
+
+class SealBroken(BridgeError):
+    """A sealed secret does not open: another key sealed it, or it was altered, or lies in another's row."""
 
 
 class NotListedYet(BridgeError):

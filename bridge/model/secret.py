@@ -1,6 +1,9 @@
 """A secret that does not show itself."""
 
-from typing import final
+from typing import Literal, final
+
+SecretKind = Literal["oauth", "remembered", "recoverable"]
+"""What is kept sealed: an account's tokens, a passed-through password, a device's password that must be had again."""
 
 
 @final

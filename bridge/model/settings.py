@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge.model.names import AccountId, DeviceId
+from bridge.model.oauth import OAuthSettings
 from bridge.model.secret import Secret
 
 OnDelete = Literal["hide", "seen", "flag", "archive", "trash", "expunge"]
@@ -16,7 +17,7 @@ PlaintextLogin = Literal["never", "private", "always"]
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """`[server]`. Paths are absolute."""
+    """`[server]`. Paths are absolute. `token_keys` are each 32 octets in base64, the newest first."""
 
     state_dir: str
     control: str
@@ -32,6 +33,7 @@ class ServerSettings:
     max_sessions_per_peer: int = 20
     read_ahead: int = 4_000_000
     read_ahead_total: int = 128_000_000
+    token_keys: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,10 @@ class ListenerSettings:
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """`[account.NAME]`. `ca_file` is an absolute path, or empty for the system's roots."""
+    """`[account.NAME]`. `ca_file` is an absolute path, or empty for the system's roots.
+
+    Signing in is by `oauth` where that is given, and then `password` is empty.
+    """
 
     id: AccountId
     name: str
@@ -70,6 +75,8 @@ class AccountSettings:
     archive: str = "\\Archive"
     allow_plain_expunge: bool = False
     quirks: frozenset[str] = frozenset()
+    provider: str = ""
+    oauth: OAuthSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

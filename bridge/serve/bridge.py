@@ -106,6 +106,7 @@ class Bridge:
 
     async def start(self) -> None:
         """Take up the state, bind the listeners, start every task but the listeners'. Waits for no upstream."""
+        await self._store.use_keys(self.settings.server.token_keys)
         await self._accounts.apply(self.settings)
         await self._maildrops.load(self.settings.devices)
         await self._count_votes()
@@ -193,6 +194,8 @@ class Bridge:
             return
         fresh = await trio.to_thread.run_sync(self._load)
         self._reload_certificates(fresh)
+        if sealed := await self._store.use_keys(fresh.server.token_keys):
+            log.info("secrets.sealed_again", secrets=sealed)
         await self._accounts.apply(fresh)
         self._together.forget()
         await self._maildrops.load(fresh.devices)

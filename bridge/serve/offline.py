@@ -28,6 +28,7 @@ async def _administer(settings: Settings, command: str, arguments: Mapping[str, 
     must_exist(Path(settings.server.state_dir))
     try:
         async with open_store(settings.server.state_dir) as store:
+            await store.use_keys(settings.server.token_keys)
             return await _carried_out(store, settings, command, arguments)
     except StoreLocked as failure:
         raise StoreLocked(

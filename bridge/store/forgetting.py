@@ -34,7 +34,7 @@ class ForgottenAccount(NamedTuple):
 
 
 def forget_account(db: sqlite3.Connection, account: str, now: float) -> ForgottenAccount:
-    """End every place of an account, and all that is still to be done there.
+    """End every place of an account, and all that is still to be done there, and keep its secrets no longer.
 
     Entries, their unique-ids and what devices did with them stay: should the account come back under the same id, its
     messages are the entries they were, and no device sees one again that it deleted.
@@ -49,4 +49,5 @@ def forget_account(db: sqlite3.Connection, account: str, now: float) -> Forgotte
     intents = db.execute(_CALLED_OFF, (now, *found)).rowcount
     for statement in _DROPPED:
         db.execute(statement, found)
+    db.execute("DELETE FROM sealed_secrets WHERE kind IN ('oauth', 'remembered') AND owner = ?", (account,))
     return ForgottenAccount(mailboxes, max(gone, 0), intents)

@@ -9,7 +9,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("popbridge")
 
-VERSION = 3
+VERSION = 4
 """The schema this version writes, kept in `PRAGMA user_version`: raised with every migration."""
 
 _PLACES = (
@@ -185,3 +185,14 @@ def messages_on_disk(db: Database) -> None:
     for statement in _SPOOL:
         db.execute(statement)
     db.execute("PRAGMA user_version = 3")
+
+
+@migrations()
+def sealed_secrets(db: Database) -> None:
+    """Secrets that have to be kept, each sealed for its own row."""
+    db.execute(
+        """CREATE TABLE sealed_secrets (
+          kind TEXT NOT NULL, owner TEXT NOT NULL, sealed BLOB NOT NULL, changed REAL NOT NULL,
+          PRIMARY KEY (kind, owner)) WITHOUT ROWID"""
+    )
+    db.execute("PRAGMA user_version = 4")

@@ -13,11 +13,12 @@ from bridge.store.device_store import DeviceStore
 from bridge.store.index_store import IndexStore
 from bridge.store.overview import overview
 from bridge.store.rows import account_row, device_row
+from bridge.store.secret_store import SecretStore
 from bridge.store.spool import SPOOL, Spool
 from bridge.store.writer import Runner, Writer
 
 
-class Store(IndexStore, DeviceStore, AdminStore):
+class Store(IndexStore, DeviceStore, AdminStore, SecretStore):
     """Everything popbridge remembers, as `open_store` gives it.
 
     Each method waits for a COMMIT, which many callers share, and raises `StoreUnavailable` when nothing was written.

@@ -62,7 +62,7 @@ def test_every_line_of_the_example_may_be_used(tmp_path: Path) -> None:
     tried = 0
     for match in re.finditer(r"^# (\w+) = .*$", example, re.MULTILINE):
         key = match[1]
-        if key.startswith("password") or key in {"certificate", "key", "tls"}:
+        if key.startswith(("password", "token_key")) or key in {"certificate", "key", "tls"}:
             continue  # one of several, or one of a pair: tried in the tests of listeners and passwords
         tried += 1
         path.write_text(example[: match.start()] + match[0][2:] + example[match.end() :], encoding="utf-8")
