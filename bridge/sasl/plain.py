@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-from bridge.model.failures import BridgeError
 from bridge.model.secret import Secret
-
-
-class SaslError(BridgeError):
-    """A SASL message is not what its mechanism asks for. `str()` says what is wrong and shows none of it."""
+from bridge.sasl.errors import SaslError
 
 
 @dataclass(frozen=True, slots=True)
