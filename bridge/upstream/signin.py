@@ -34,6 +34,11 @@ COMPRESS, NO_COMPRESS = "compress", "no-compress"
 
 Connect = Callable[[AccountSettings, float], Awaitable[Stream]]
 
+SIGN_IN_TIMEOUTS = 2.0
+"""How many times `upstream_timeout` all of a sign-in may take, from the name to the last answer. Our own: each step has
+that time for itself, and there are up to seven, so that a server that drips would be waited for so often.
+"""
+
 # Servers that use no response codes say so in words; a wrong password must not look like it.
 _PASSING_WORDS = re.compile(r"too many|unavailable|temporary (?:failure|error)|temporarily unable", re.IGNORECASE)
 
@@ -66,7 +71,8 @@ class SignIn:
         self._quiet_until = -math.inf
 
     async def link(self) -> Link:
-        """Connect and sign in, one at a time. Raises `UpstreamError`s, or is cancelled, and then nothing is left open.
+        """Connect and sign in, one at a time, within `SIGN_IN_TIMEOUTS`. Raises `UpstreamError`s, or is cancelled, and
+        then nothing is left open.
 
         Who waits for another try meanwhile shares its failure: a server is not asked at once again what it refused.
         `UpstreamLoginFailed` is for what another try will not mend: a password that the server does not take.
@@ -78,7 +84,7 @@ class SignIn:
                 raise self._failed
             self._check_quiet()
             try:
-                return await self._sign_in()
+                return await self._in_time()
             except UpstreamError as failure:
                 self._failed = failure
                 self.leave_alone(failure)
@@ -94,6 +100,13 @@ class SignIn:
         """Keep to the pause that a server asked for, whoever would have it asked meanwhile."""
         if isinstance(failure, UpstreamUnavailable) and failure.pause:
             self._quiet_until = max(self._quiet_until, trio.current_time() + failure.pause)
+
+    async def _in_time(self) -> Link:
+        seconds = SIGN_IN_TIMEOUTS * self._timeout
+        with trio.move_on_after(seconds):
+            return await self._sign_in()
+        sentence = f"account {self._name}: signing in took longer than {seconds:g} s"
+        raise UpstreamUnavailable(self._name, sentence)
 
     async def _sign_in(self) -> Link:
         try:
