@@ -1,5 +1,6 @@
 """`[account.NAME]`: an IMAP account that devices read."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
@@ -92,10 +93,11 @@ def account_settings(
     for name, account in accounts.items():
         path = ("account", name)
         _check_name(name, path, reading)
-        _check_given(account, raw[name], path, reading)
-        _check_tls(account, path, reading)
-        _check_spool(account, path, reading)
-        found[name] = _settings(name, account, raw[name], path, reading)
+        if "user" not in raw[name]:
+            reading.problems.add((*path, "user"), "is missing")
+        password = one_password(account, raw[name], path, reading, instead=("oauth",))
+        common = common_settings(account, raw[name], path, reading)
+        found[name] = replace(common, id=AccountId(account.id or name), name=name, user=account.user, password=password)
         first = ids.setdefault(found[name].id, name)
         if first != name:
             told = (*path, "id") if "id" in raw[name] else path
@@ -108,13 +110,6 @@ def _check_name(name: str, path: KeyPath, reading: Reading) -> None:
         values.name(name)
     except values.Wrong as wrong:
         reading.problems.add(path, f"an account's name {wrong}")
-
-
-def _check_given(account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> None:
-    if "host" not in raw and "provider" not in raw:
-        reading.problems.add((*path, "host"), "is missing")
-    if "user" not in raw:
-        reading.problems.add((*path, "user"), "is missing")
 
 
 def _check_tls(account: Account, path: KeyPath, reading: Reading) -> None:
@@ -138,15 +133,20 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _settings(name: str, account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> AccountSettings:
+def common_settings(account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> AccountSettings:
+    """Give what an account's table means but for who signs in: id, name, user and password are empty."""
+    if "host" not in raw and "provider" not in raw:
+        reading.problems.add((*path, "host"), "is missing")
+    _check_tls(account, path, reading)
+    _check_spool(account, path, reading)
     return AccountSettings(
-        id=AccountId(account.id or name),
-        name=name,
+        id=AccountId(""),
+        name="",
         host=account.host,
         port=account.port or DEFAULT_PORTS[account.tls],
         tls=account.tls,
-        user=account.user,
-        password=one_password(account, raw, path, reading, instead=("oauth",)),
+        user="",
+        password=NO_PASSWORD,
         ca_file=reading.readable(account.ca_file, (*path, "ca_file")) if account.ca_file else "",
         mailboxes=tuple(dict.fromkeys(account.mailboxes)),
         max_connections=account.max_connections,

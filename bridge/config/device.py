@@ -1,6 +1,7 @@
 """`[device.NAME]`: a device, its login and what it reads."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -38,6 +39,10 @@ LONGEST_LOGIN = 248
 
 EXAMPLE_HASH = "scrypt$16384$8$1$cG9wYnJpZGdlIGV4YW1wbGU=$bm9ib2R5IGtub3dzIHRoZSBwYXNzd29yZCBvZiB0aGlzIQ=="
 """A hash of no known password: a device copied from the example cannot log in until it gets one."""
+
+
+NOBODYS = PasswordHash(n=2**14, r=8, p=1, salt=b"nobody has this!", digest=bytes(32))
+"""A hash that no password has."""
 
 
 class Device(Table):
@@ -127,8 +132,6 @@ def device_settings(
     reading: Reading,
 ) -> dict[str, DeviceSettings]:
     """Give what the devices mean, by table name, noting what is missing, unknown or given twice."""
-    if not devices and not reading.problems.spoiled(("device",)):
-        reading.problems.add(("device",), "there is none: write a [device.NAME] table, or nobody can log in")
     found: dict[str, DeviceSettings] = {}
     for name, device in devices.items():
         path = ("device", name)
@@ -170,12 +173,26 @@ def _settings(
 ) -> DeviceSettings:
     path = ("device", name)
     given = one_password(device, raw, path, reading, instead=("password_hash",))
-    return DeviceSettings(
+    return replace(
+        common_settings(device),
         id=DeviceId(device.id or name),
         name=name,
         login=device.login or name,
         password=device.password_hash or given,
         sources=source_settings(raw.get("sources"), path, accounts, reading),
+    )
+
+
+def common_settings(device: Device) -> DeviceSettings:
+    """Give what a device's table means but for who logs in to read what: id, name, login and sources are empty, and no
+    password is the right one.
+    """
+    return DeviceSettings(
+        id=DeviceId(""),
+        name="",
+        login="",
+        password=NOBODYS,
+        sources=(),
         networks=tuple(device.networks),
         on_delete=device.on_delete,
         quirks=frozenset(device.quirks),

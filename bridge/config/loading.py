@@ -116,6 +116,8 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
     server = read_table(Server, raw.get("server", {}), ("server",), problems)
     by_name = account_settings(_read_all(Account, accounts, "account", problems), accounts, reading)
     by_device = device_settings(_read_all(Device, devices, "device", problems), devices, by_name, reading)
+    if not devices and not problems.spoiled(("device",)):
+        problems.add(("device",), "there is none: write a [device.NAME] table, or nobody can log in")
     return Settings(
         server=server_settings(server, reading),
         listeners=listener_settings(_listeners(raw, problems), reading),

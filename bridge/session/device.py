@@ -243,7 +243,11 @@ class DeviceSession:
         self._pop3.tls_started(self._offered)
 
     async def _log_in(self, login: Login) -> None:
-        device = await self._services.doorkeeper.admit(login.name, login.password, self.peer)
+        try:
+            device = await self._services.doorkeeper.admit(login.name, login.password, self.peer)
+        except BridgeError as failure:
+            self._not_now(login.name, failure)
+            return
         if device is None:
             count("logins_failed")
             seldom.warning("login.failed", self._group, login=login.name, peer=str(self.peer))
@@ -256,12 +260,7 @@ class DeviceSession:
             maildrop = await self._services.maildrops.open(device, self.id)
         except BridgeError as failure:
             self._lease.close()
-            count("logins_temporary")
-            reply = answer(failure)
-            seldom.say(
-                reply.level, "login.refused", device.id, device=device.id, peer=str(self.peer), problem=str(failure)
-            )
-            self._pop3.login_refused(reply.text, reply.code)
+            self._not_now(device.id, failure)
             return
         count("logins_ok")
         self._scope.deadline = float("inf")
@@ -273,6 +272,13 @@ class DeviceSession:
             self._offered if expire(device) == self._offered.expire else replace(self._offered, expire=expire(device))
         )
         self._pop3.login_accepted(len(maildrop), maildrop.total, offered)
+
+    def _not_now(self, device: str, failure: BridgeError) -> None:
+        """Refuse a login that may be right, or is."""
+        count("logins_temporary")
+        reply = answer(failure)
+        seldom.say(reply.level, "login.refused", device, device=device, peer=str(self.peer), problem=str(failure))
+        self._pop3.login_refused(reply.text, reply.code)
 
     def _open_transaction(self, device: DeviceSettings, maildrop: Maildrop) -> Transaction:
         # Where it decides what is shown again, each message must be known to have gone out.

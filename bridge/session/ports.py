@@ -75,7 +75,10 @@ class Doorkeeper(Protocol):
     """Who may come in."""
 
     async def admit(self, login: str, password: Secret, peer: Peer) -> DeviceSettings | None:
-        """Give the device whose login this is, or None for a wrong name, password or network, told alike."""
+        """Give the device whose login this is, or None for a wrong name, password or network, told alike.
+
+        Raises a `BridgeError` when that cannot be told just now.
+        """
         ...
 
     @property
