@@ -21,7 +21,9 @@ NO_SECRET = Secret("")
 class OAuthSettings:
     """An account's `oauth`. Endpoints are URLs under the names of RFC 8414 §2; paths are absolute; texts may be empty.
 
-    `key` is the private key that signs assertions, PEM; `subject` the user whom a service account acts for.
+    `key` is the private key that signs assertions, `certificate` what belongs to it, both PEM; `key_id` is the key's
+    name where it has one. `subject` is the user whom a service account acts for. `client_auth` tells where the client's
+    secret goes (RFC 6749 §2.3.1).
     """
 
     authority: str
@@ -38,6 +40,8 @@ class OAuthSettings:
     certificate: str = ""
     ca_file: str = ""
     subject: str = ""
+    key_id: str = ""
+    client_auth: Literal["post", "basic"] = "post"
 
     @property
     def unattended(self) -> bool:

@@ -61,3 +61,19 @@ def why_not_connected(failure: OSError | ValueError) -> str:
     codes = dict.fromkeys(one.errno or failure.errno for one in attempts if isinstance(one, OSError))
     words = [_DIAL.get(code, os.strerror(code).lower()) for code in codes if code is not None]
     return "; ".join(words) or str(failure)
+
+
+def why_no_answer(failure: BaseException) -> tuple[bool, str]:
+    """Say in a few words why another library's connection failed, and whether a certificate was not the reason.
+
+    Such libraries raise failures of their own; what came before them is their cause, or their context.
+    """
+    at: BaseException | None = failure
+    first = failure
+    while at is not None:
+        if isinstance(at, ssl.SSLError):
+            return not isinstance(at, ssl.SSLCertVerificationError), reason(at)
+        if isinstance(at, OSError):
+            return True, why_not_connected(at)
+        first, at = at, at.__cause__ or at.__context__
+    return True, reason(first)

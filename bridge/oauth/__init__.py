@@ -1,0 +1,5 @@
+"""OAuth 2.0: tokens for accounts that are signed in to without a password."""
+
+from bridge.oauth.endpoint import TokenEndpoint
+
+__all__ = ["TokenEndpoint"]
