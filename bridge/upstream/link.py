@@ -322,8 +322,13 @@ class Link:
                 return
 
     async def close(self) -> None:
-        """Close the stream, whatever is under way; cancelled or not it is closed, within a second."""
-        await self.stream.aclose()
+        """Close the stream, whatever is under way; cancelled or not it is closed, within a second, and what TLS took
+        is given back.
+        """
+        try:
+            await self.stream.aclose()
+        finally:
+            self.stream.forget()
 
 
 def unsendable(account: str, failure: UnsendableArgument) -> UpstreamRefused:

@@ -66,7 +66,7 @@ class TestEachServer:
         async with running(settings, connect=connects) as account:
             await look(account)
             assert account.health.state == "online"
-        assert [stream.tls_version for stream in connects.streams] == ["TLSv1.3"]
+            assert [stream.tls_version for stream in connects.streams] == ["TLSv1.3"]
 
     async def test_without_tls(self, bed: Bed) -> None:
         connects = Connects()
