@@ -10,6 +10,7 @@ import trio
 from bridge.model.peer import Peer
 from bridge.model.settings import ServerSettings
 from bridge.session.places import peer_group
+from bridge.session.suspects import Latest
 from bridge.telemetry import Seldom, count, get_logger
 
 CROWDED = 0.8
@@ -47,6 +48,7 @@ class Gate:
         self._groups: Counter[str] = Counter()
         self._strangers: dict[Guest, float] = {}  # with since when, in that order
         self._by_group: dict[str, dict[Guest, None]] = {}
+        self._familiar: Latest[str, None] = Latest()
         self._refusals = 0
 
     @contextmanager
@@ -54,7 +56,9 @@ class Gate:
         """Count a connection for the block; gives False when it must not stay.
 
         Where there is no room, one that has not logged in gives way: one that took long, or one of an address that has
-        more of them than the newcomer's. So whoever fills the house from a few addresses keeps no other out.
+        more of them than the newcomer's; and, to an address from which a device has logged in before, any of one from
+        which none has. So whoever fills the house from a few addresses keeps no other out, and from many addresses
+        nobody whom it knows.
         """
         group = peer_group(guest.peer)
         if not self._room(group):
@@ -67,14 +71,18 @@ class Gate:
         try:
             yield True
         finally:
-            self.logged_in(guest)
+            self._no_stranger(guest)
             self.inside -= 1
             self._groups[group] -= 1
             if not self._groups[group]:
                 del self._groups[group]
 
     def logged_in(self, guest: Guest) -> None:
-        """Hear that a connection has logged in: it gives way to no other."""
+        """Hear that a connection has logged in: it gives way to no other, and its address is known from now on."""
+        self._familiar.note(peer_group(guest.peer), None)
+        self._no_stranger(guest)
+
+    def _no_stranger(self, guest: Guest) -> None:
         if self._strangers.pop(guest, None) is None:
             return
         group = peer_group(guest.peer)
@@ -110,14 +118,19 @@ class Gate:
         largest = max(self._by_group, key=self._groups.__getitem__, default=group)
         if self._groups[largest] > self._groups[group] + 1:
             return self._replaced(self._by_group[largest], 0.0)
+        if group in self._familiar and self._replaced(self._unknown(), 0.0):
+            return True
         return self._replaced(self._strangers, CROWDED_SECONDS)
+
+    def _unknown(self) -> Iterator[Guest]:
+        return (guest for guest in self._strangers if peer_group(guest.peer) not in self._familiar)
 
     def _replaced(self, strangers: Iterable[Guest], seconds: float) -> bool:
         """Turn out the one of these that has been there longest, if that is as long as this."""
         first = next(iter(strangers), None)
         if first is None or trio.current_time() - self._strangers[first] < seconds:
             return False
-        self.logged_in(first)
+        self._no_stranger(first)
         first.turn_out()
         return True
 

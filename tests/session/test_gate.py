@@ -103,3 +103,24 @@ async def test_too_many_refusals_go_without_a_word(autojump_clock: MockClock) ->
         assert told == [True] * MOST_REFUSALS + [False]
     with gate.refusing(Guest("192.0.2.1")) as told_again:
         assert told_again
+
+
+async def test_where_a_device_has_logged_in_before_none_has_to_wait(autojump_clock: MockClock) -> None:
+    hall = Hall(3, 3)
+    with hall.gate.enter(known := Guest("192.0.2.9")):
+        hall.gate.logged_in(known)
+    first, *others = hall.crowd("192.0.2.1", "192.0.2.2", "192.0.2.3")
+    assert not hall.enters(Guest("192.0.2.4"))
+    assert hall.enters(Guest("192.0.2.9"))
+    assert first.out
+    assert not any(each.out for each in others)
+
+
+async def test_known_addresses_do_not_turn_each_other_out(autojump_clock: MockClock) -> None:
+    hall = Hall(2, 2)
+    for host in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        with hall.gate.enter(known := Guest(host)):
+            hall.gate.logged_in(known)
+    crowd = hall.crowd("192.0.2.1", "192.0.2.2")
+    assert not hall.enters(Guest("192.0.2.3"))
+    assert not any(each.out for each in crowd)

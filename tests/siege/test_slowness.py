@@ -70,3 +70,15 @@ def test_where_the_house_is_full_of_strangers_an_owner_gets_in(tmp_path: Path, c
             inside.quit()
         assert place.bridge.log.count("connection.refused") <= 200
         assert "made room" in place.bridge.log
+
+
+def test_where_strangers_from_as_many_addresses_fill_the_house_a_known_address_gets_in(
+    tmp_path: Path, certificate: Certificate
+) -> None:
+    with besieged(tmp_path, certificate, server={"max_sessions": 60}) as place, ExitStack() as all_of_them:
+        attackers = [all_of_them.enter_context(place.attacker(f"127.32.0.{number}")) for number in range(1, 61)]
+        assert all(each.line() == b"+OK popbridge ready" for each in attackers)
+        with place.attacker("127.32.1.1") as another:
+            assert another.line().startswith(b"-ERR [SYS/TEMP] too many connections")
+        for _ in range(5):
+            assert place.poll("owner") < QUICK
