@@ -8,7 +8,7 @@ from bridge.config.problems import KeyPath
 from bridge.config.reading import Reading
 from bridge.config.tables import NotBuilt, Reads, Table, entry
 from bridge.config.values import Address
-from bridge.model.settings import ListenerSettings, PlaintextLogin, TlsMode
+from bridge.model.settings import ListenerSettings, PlaintextLogin, TlsMode, TlsProfile
 
 Files = Annotated[tuple[str, ...], Reads(values.texts, "path, or list of paths")]
 
@@ -35,8 +35,10 @@ class Listener(Table):
         shown="none",
     )
     key: Files = entry((), "the private key, PEM", sample="tls.key", shown="none")
-    tls_profile: Annotated[str, one_of("modern", "legacy"), NotBuilt(only=("modern",))] = entry(
-        "modern", "TLS 1.2 and later; `legacy` would add TLS 1.0 and old ciphers"
+    tls_profile: Annotated[TlsProfile, one_of("modern", "legacy")] = entry(
+        "modern",
+        "TLS 1.2 and later with today's ciphers; or, for devices that know nothing else, TLS 1.0 and later with old "
+        "ones as well",
     )
     plaintext_login: Annotated[PlaintextLogin, one_of("never", "private", "always")] = entry(
         "private",
@@ -85,6 +87,7 @@ def _settings(listener: Listener, path: KeyPath, reading: Reading) -> ListenerSe
         systemd=address.systemd,
         tls=tls,
         certificates=certificates,
+        tls_profile=listener.tls_profile,
         plaintext_login=listener.plaintext_login,
     )
 

@@ -12,6 +12,7 @@ OnDelete = Literal["hide", "seen", "flag", "archive", "trash", "expunge"]
 OnRetrieve = Literal["none", "seen", "hide", "hide-unacknowledged"]
 Deduplicate = Literal["off", "account", "all"]
 TlsMode = Literal["none", "starttls", "implicit"]
+TlsProfile = Literal["modern", "legacy"]
 PlaintextLogin = Literal["never", "private", "always"]
 
 
@@ -48,6 +49,7 @@ class ListenerSettings:
     systemd: str = ""
     tls: TlsMode = "none"
     certificates: tuple[tuple[str, str], ...] = ()
+    tls_profile: TlsProfile = "modern"
     plaintext_login: PlaintextLogin = "private"
 
 

@@ -53,6 +53,12 @@ class Stream:
         """`TLSv1.3` and the like, or empty in clear."""
         return str(self._secure.version() or "") if self._secure is not None else ""
 
+    @property
+    def tls_cipher(self) -> str:
+        """OpenSSL's name of what encrypts, such as `AES128-SHA`, or empty in clear."""
+        found = self._secure.cipher() if self._secure is not None else None
+        return str(found[0]) if found else ""
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything. Waits for the other side; cancelled, an unknown part was sent. Raises `NetClosed`."""
         try:

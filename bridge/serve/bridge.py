@@ -217,18 +217,21 @@ class Bridge:
             self._intents.promised()
 
     def _reload_certificates(self, fresh: Settings) -> None:
-        """First of all that changes, because it can fail: then the old certificates, and all else, stay."""
+        """First of all that changes, because it can fail: then the old certificates, and all else, stay. All are read
+        before any is shown, so that it fails as a whole.
+        """
         places = {(one.host, one.port, one.systemd): one for one in fresh.listeners}
-        kept = 0
+        kept = []
         for listener in self.listeners:
             old = listener.settings
             new = places.get((old.host, old.port, old.systemd))
             if new is not None and new.tls == old.tls:
-                kept += 1
-                if listener.tls is not None:
-                    listener.tls.reload(new)
-                listener.settings = new
-        if kept != len(self.listeners) or len(fresh.listeners) != len(self.settings.listeners):
+                kept.append((listener, new, listener.tls.prepare(new) if listener.tls is not None else None))
+        for listener, new, show in kept:
+            listener.settings = new
+            if show is not None:
+                show()
+        if len(kept) != len(self.listeners) or len(fresh.listeners) != len(self.settings.listeners):
             log.warning("reload.restart_needed", key="listener")
 
     async def _forget(self) -> None:

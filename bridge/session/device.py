@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -35,6 +35,7 @@ from bridge.pop3 import (
 )
 from bridge.session.ahead import Allowance, FetchTogether, ReadAhead
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
+from bridge.session.handshakes import counted_handshake, negotiated
 from bridge.session.lease import Leases
 from bridge.session.listings import Listings
 from bridge.session.places import peer_group
@@ -162,7 +163,7 @@ class DeviceSession:
 
     async def _greet_and_serve(self) -> None:
         if self._listener.tls == "implicit" and self._tls is not None:
-            with _counting_failure():
+            with counted_handshake(self._stream):
                 await self._stream.start_tls_server(self._tls.context, self._services.server.login_timeout)
         async with DevicePump(self._stream, self._services.server.autologout) as pump:
             self._pump = pump
@@ -237,7 +238,7 @@ class DeviceSession:
         self._pop3.begin_tls()
         self._open_pump.drop_input()
         await self._flush()
-        with _counting_failure():
+        with counted_handshake(self._stream):
             await self._open_pump.start_tls(self._tls.context, TLS_DEADLINE)
         self._offered = self._features(tls_active=True)
         self._pop3.tls_started(self._offered)
@@ -267,7 +268,14 @@ class DeviceSession:
         self._services.logged_in(self)
         self._settings = device
         self._transaction = self._open_transaction(device, maildrop)
-        log.info("session.opened", device=device.id, peer=str(self.peer), messages=len(maildrop), session=self.id)
+        log.info(
+            "session.opened",
+            device=device.id,
+            peer=str(self.peer),
+            messages=len(maildrop),
+            tls=negotiated(self._stream),
+            session=self.id,
+        )
         offered = (
             self._offered if expire(device) == self._offered.expire else replace(self._offered, expire=expire(device))
         )
@@ -408,13 +416,3 @@ class DeviceSession:
         sent = [num for num, end in transaction.marks.sent.items() if end <= arrived]
         plan = unacknowledged_plan(self._settings, self.id, transaction.maildrop, sent=sent, at=self._services.now())
         return None if plan.empty else plan
-
-
-@contextmanager
-def _counting_failure() -> Iterator[None]:
-    """Count a TLS handshake that fails."""
-    try:
-        yield
-    except NetError:
-        count("handshakes_failed")
-        raise

@@ -1,7 +1,11 @@
 """TLS contexts: what is shown to whom, and what happens when certificates change."""
 
+import base64
 import datetime
+import os
+import re
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import trustme
 
 from bridge.model.settings import ListenerSettings
 from bridge.net import NetError, ServerTls, check_certificates, client_context, server_context
+from bridge.net.tls import DH_GROUP
 from tests.net.pairs import memory_pair, write_pair
 
 CIPHERS = {trustme.KeyType.RSA: "ECDHE-RSA-AES128-GCM-SHA256", trustme.KeyType.ECDSA: "ECDHE-ECDSA-AES128-GCM-SHA256"}
@@ -55,13 +60,45 @@ def test_old_versions_of_tls_are_not_spoken(tmp_path: Path, authority: trustme.C
     assert client_context("").minimum_version == ssl.TLSVersion.TLSv1_2
 
 
+def ciphers(context: ssl.SSLContext) -> list[str]:
+    return [str(cipher["name"]) for cipher in context.get_ciphers()]
+
+
+def test_modern_keeps_what_is_sent_secret_for_good(tmp_path: Path, authority: trustme.CA) -> None:
+    """Whatever the system's Python takes by itself: no key under RSA, no DHE, no CBC."""
+    found = ciphers(server_context([write_pair(tmp_path, "a", authority.issue_cert("localhost"))]))
+    assert [name for name in found if not re.fullmatch(r"(TLS|ECDHE)[-_].*(GCM|CHACHA20).*", name)] == []
+    assert {"ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"} <= set(found)
+
+
+def test_legacy_encrypts_and_proves_who_it_is_with_every_cipher(tmp_path: Path, authority: trustme.CA) -> None:
+    pair = write_pair(tmp_path, "a", authority.issue_cert("localhost", key_type=trustme.KeyType.RSA))
+    found = ciphers(server_context([pair], "legacy"))
+    assert {"AES128-SHA", "DHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA"} <= set(found)
+    assert [name for name in found if re.search("NULL|ADH|AECDH|PSK|SRP|DSS|RC4|DES|EXP|CCM", name)] == []
+    # Java up to 7 offers DHE beside RSA, and breaks off at 2048 bits.
+    assert found.index("AES128-SHA") < found.index("DHE-RSA-AES256-SHA")
+
+
+def test_the_group_is_rfc_7919s() -> None:
+    """Appendix A.1 says how it came about: p = 2^2048 - 2^1984 + {[2^1918 * e] + 560316} * 2^64 - 1, g = 2."""
+    term = total = 1 << 2200  # e as the sum of 1/n!, with more digits than are asked for
+    for n in range(1, 400):
+        term //= n
+        total += term
+    prime = 2**2048 - 2**1984 + ((total >> (2200 - 1918)) + 560316) * 2**64 - 1
+    # PKCS #3's DHParameter in DER: a sequence of two integers.
+    der = bytes.fromhex("30820108 02820101 00") + prime.to_bytes(256, "big") + bytes.fromhex("020102")
+    assert base64.b64decode("".join(DH_GROUP.read_text().splitlines()[1:-1])) == der
+
+
 async def test_new_connections_see_the_new_certificate(tmp_path: Path, authority: trustme.CA) -> None:
     pair = write_pair(tmp_path, "a", authority.issue_cert("localhost"))
     tls = ServerTls(ListenerSettings(tls="implicit", certificates=(pair,)))
     before = await shown(tls.context, trusting(authority))
     write_pair(tmp_path, "a", authority.issue_cert("localhost"))
     assert await shown(tls.context, trusting(authority)) == before
-    tls.reload()
+    tls.prepare(ListenerSettings(tls="implicit", certificates=(pair,)))()
     assert await shown(tls.context, trusting(authority)) == as_der(pair[0]) != before
 
 
@@ -71,10 +108,12 @@ async def test_certificates_that_cannot_be_used_change_nothing(tmp_path: Path, a
     before = await shown(tls.context, trusting(authority))
     await trio.Path(pair[0]).write_text("")
     with pytest.raises(NetError):
-        tls.reload()
+        tls.prepare(ListenerSettings(tls="implicit", certificates=(pair,)))()
     assert await shown(tls.context, trusting(authority)) == before
     other = write_pair(tmp_path, "b", authority.issue_cert("localhost"))
-    tls.reload(ListenerSettings(tls="implicit", certificates=(other,)))
+    show = tls.prepare(ListenerSettings(tls="implicit", certificates=(other,)))
+    assert await shown(tls.context, trusting(authority)) == before
+    show()
     assert await shown(tls.context, trusting(authority)) == as_der(other[0])
 
 
@@ -133,3 +172,52 @@ def test_certificates_are_looked_at_before_a_client_does(tmp_path: Path, authori
         "",
     ]
     assert problems[2].endswith("the key is not the certificate's")
+
+
+SHAKE_HANDS = """
+import ssl, sys
+from bridge.net import server_context
+server, client = server_context([tuple(sys.argv[1:3])], "legacy"), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+client.minimum_version = client.maximum_version = ssl.TLSVersion.TLSv1
+client.set_ciphers("AES128-SHA:@SECLEVEL=0")
+up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+ours, theirs = server.wrap_bio(up, down, server_side=True), client.wrap_bio(down, up)
+for side in (theirs, ours) * 4:
+    try:
+        side.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+print(ours.version(), ours.cipher()[0])
+"""
+
+STRICT = """
+openssl_conf = all
+[all]
+ssl_conf = tls
+[tls]
+system_default = strict
+[strict]
+MinProtocol = TLSv1.2
+CipherString = DEFAULT@SECLEVEL=2
+"""
+
+
+async def test_what_the_system_forbids_does_not_bind_a_legacy_listener(tmp_path: Path, authority: trustme.CA) -> None:
+    """Debian, Fedora and others forbid the old versions in openssl.cnf, for programs that do not say what they want."""
+    pair = write_pair(tmp_path, "a", authority.issue_cert("localhost", key_type=trustme.KeyType.RSA))
+    conf = tmp_path / "openssl.cnf"
+    conf.write_text(STRICT)
+    command = [sys.executable, "-W", "ignore", "-c", SHAKE_HANDS, *pair]
+    done = await trio.run_process(command, capture_stdout=True, env={**os.environ, "OPENSSL_CONF": str(conf)})
+    assert done.stdout == b"TLSv1 AES128-SHA\n"
+
+
+@pytest.mark.parametrize("kinds", [(trustme.KeyType.ECDSA, trustme.KeyType.RSA), tuple(CIPHERS)[::-1]])
+def test_a_key_of_the_other_kind_is_found_beside_a_right_pair(
+    tmp_path: Path, authority: trustme.CA, kinds: tuple[trustme.KeyType, ...]
+) -> None:
+    """OpenSSL would keep the other certificate's key, and never show this one."""
+    one, two = (write_pair(tmp_path, kind.name, authority.issue_cert("localhost", key_type=kind)) for kind in kinds)
+    with pytest.raises(NetError, match="the key is not the certificate's"):
+        server_context([one, (two[0], one[1])])

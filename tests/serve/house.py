@@ -71,13 +71,16 @@ def inbox(letters: int = 3) -> SandboxServer:
 
 @asynccontextmanager
 async def house(
-    directory: Path, upstream: SandboxServer | None = None, on_delete: OnDelete = "hide"
+    directory: Path,
+    upstream: SandboxServer | None = None,
+    on_delete: OnDelete = "hide",
+    listeners: tuple[ListenerSettings, ...] = (ListenerSettings(host="127.0.0.1"),),
 ) -> AsyncIterator[House]:
     """Run a bridge whose devices `fax` and `den` read one inbox."""
     async with trio.open_nursery() as nursery:
         upstream = upstream or inbox()
         port = await nursery.start(upstream.run)
-        settings = _settings(directory, port, on_delete)
+        settings = replace(_settings(directory, port, on_delete), listeners=listeners)
         async with running_bridge(settings, load=lambda: at.settings) as bridge:
             at = House(upstream, bridge, settings)
             with trio.fail_after(20):
@@ -92,4 +95,4 @@ def _settings(directory: Path, port: int, on_delete: OnDelete) -> Settings:
     fax = DeviceSettings(DeviceId("fax"), "fax", "fax", Secret("secret"), (Source(anna, "INBOX"),), on_delete=on_delete)
     den = replace(fax, id=DeviceId("den"), name="den", login="den")
     server = ServerSettings(str(directory / "state"), str(directory / "control.sock"), undo_window=0)
-    return Settings(server, (ListenerSettings(host="127.0.0.1"),), {anna: account}, {fax.id: fax, den.id: den})
+    return Settings(server, (), {anna: account}, {fax.id: fax, den.id: den})

@@ -1,0 +1,35 @@
+"""TLS with devices, counted and told: by it an owner sees which of them still need the old versions."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from bridge.net import NetError, Stream
+from bridge.session.places import peer_group
+from bridge.telemetry import Seldom, count, get_logger
+
+VERSIONS: Mapping[str, str] = {
+    "TLSv1": "handshakes_tls_1_0",
+    "TLSv1.1": "handshakes_tls_1_1",
+    "TLSv1.2": "handshakes_tls_1_2",
+    "TLSv1.3": "handshakes_tls_1_3",
+}
+"""The counter of each version, by OpenSSL's name for it."""
+
+seldom = Seldom(get_logger("session"))
+
+
+@contextmanager
+def counted_handshake(stream: Stream) -> Iterator[None]:
+    """Count the handshake of the block: by its version, or, with a line that says why, as failed."""
+    try:
+        yield
+    except NetError as failure:
+        count("handshakes_failed")
+        seldom.info("handshake.failed", peer_group(stream.peer), peer=str(stream.peer), problem=str(failure))
+        raise
+    count(VERSIONS[stream.tls_version])
+
+
+def negotiated(stream: Stream) -> str:
+    """Say what a connection is protected by, as `TLSv1.2/ECDHE-RSA-AES128-GCM-SHA256`, or `none`."""
+    return f"{stream.tls_version}/{stream.tls_cipher}" if stream.tls else "none"
