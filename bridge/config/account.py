@@ -22,7 +22,8 @@ from bridge.config.secret_keys import (
 )
 from bridge.config.tables import NotBuilt, Reads, Table, entry
 from bridge.model.names import AccountId
-from bridge.model.registries import ACCOUNT_QUIRKS, PROVIDERS
+from bridge.model.presets import DEFAULT_CONNECTIONS, PRESETS
+from bridge.model.registries import ACCOUNT_QUIRKS
 from bridge.model.settings import AccountSettings, TlsMode
 
 DEFAULT_PORTS = {"implicit": 993, "starttls": 143, "none": 143}
@@ -35,15 +36,22 @@ class Account(Table):
     id: Name = entry(
         "", "the account's lasting name; keep it when the table is renamed", sample="family", shown="`NAME`"
     )
-    provider: Annotated[str, Reads(values.known(PROVIDERS, "provider"), "name"), NotBuilt()] = entry(
-        "", "a preset that gives defaults for the other keys"
+    provider: Annotated[str, Reads(values.known(tuple(PRESETS), "provider"), "name")] = entry(
+        "",
+        "whose server it is: gives `host`, `port`, `tls`, `max_connections` and `quirks` that are not given, and says"
+        " what is wanted there; [providers.md](providers.md) has the names",
+        sample="gmail",
     )
     host: Annotated[str, Reads(values.host, "host")] = entry(
-        "", "the IMAP server", example="imap.example.org", shown="must be given"
+        "", "the IMAP server", example="imap.example.org", shown="the provider's, else must be given"
     )
-    port: Annotated[int, number(1, 65535)] = entry(0, "its port", sample=993, shown="993, or 143 without implicit TLS")
+    port: Annotated[int, number(1, 65535)] = entry(
+        0, "its port", sample=993, shown="the provider's, else 993, or 143 without implicit TLS"
+    )
     tls: Annotated[TlsMode, one_of("implicit", "starttls", "none")] = entry(
-        "implicit", "TLS from the start, STARTTLS, or none (only for this machine, or with `insecure`)"
+        "implicit",
+        "TLS from the start, STARTTLS, or none (only for this machine, or with `insecure`)",
+        shown='the provider\'s, else `"implicit"`',
     )
     insecure: Switch = entry(False, 'lets `tls = "none"` send the password readable over a network')
     ca_file: FilePath = entry("", "the roots to trust, PEM", sample="ca.pem", shown="the system's")
@@ -61,7 +69,9 @@ class Account(Table):
     mailboxes: Annotated[list[Mailbox], Field(min_length=1)] = entry(
         ["INBOX"], 'names as people write them, or `"\\\\Junk"`, `"\\\\All"` by special use'
     )
-    max_connections: Annotated[int, number(1, 100)] = entry(3, "how many connections the server may see at once")
+    max_connections: Annotated[int, number(1, 100)] = entry(
+        DEFAULT_CONNECTIONS, "how many connections the server may see at once", shown="the provider's, else `3`"
+    )
     poll_interval: Annotated[float, seconds(1)] = entry(
         60, "how often a mailbox that the server does not push is looked at"
     )
@@ -80,7 +90,9 @@ class Account(Table):
     )
     quirks: list[Annotated[str, Reads(values.known(tuple(ACCOUNT_QUIRKS), "quirk"), "name")]] = entry(
         [],
-        "what is peculiar about the server: " + "; ".join(f"`{name}`: {text}" for name, text in ACCOUNT_QUIRKS.items()),
+        "what is peculiar about the server: "
+        + "; ".join(f"`{name}`: {quirk.text}" for name, quirk in ACCOUNT_QUIRKS.items()),
+        shown="the provider's, else `[]`",
     )
 
 
@@ -95,6 +107,7 @@ def account_settings(
         _check_name(name, path, reading)
         if "user" not in raw[name]:
             reading.problems.add((*path, "user"), "is missing")
+        _check_sign_in(name, account, raw[name], path, reading)
         password = one_password(account, raw[name], path, reading, instead=("oauth",))
         common = common_settings(account, raw[name], path, reading)
         found[name] = replace(common, id=AccountId(account.id or name), name=name, user=account.user, password=password)
@@ -110,6 +123,44 @@ def _check_name(name: str, path: KeyPath, reading: Reading) -> None:
         values.name(name)
     except values.Wrong as wrong:
         reading.problems.add(path, f"an account's name {wrong}")
+
+
+def _check_host(account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> None:
+    if account.host or "host" in raw:
+        return
+    if account.provider:
+        reading.problems.add((*path, "host"), f"is missing: provider '{account.provider}' has none of its own")
+    elif "provider" not in raw:
+        reading.problems.add((*path, "host"), "is missing: give it, or a provider")
+
+
+def _check_sign_in(name: str, account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> None:
+    """See that the provider's server takes what is given. Who names another host knows why."""
+    preset = PRESETS.get(account.provider)
+    if preset is None or "host" in raw:
+        return
+    if not preset.takes_passwords:
+        for way in (way for way in WAYS if way in raw):
+            sentence = f"{preset.title} takes no password over IMAP, only OAuth: give oauth instead, then run"
+            reading.problems.add((*path, way), f"{sentence} `popbridge login {name}`")
+    elif "oauth" not in preset.ways and "oauth" in raw:
+        reading.problems.add((*path, "oauth"), f"{preset.title} takes no OAuth over IMAP: give a password")
+
+
+def _with_preset(account: Account, raw: dict[str, object]) -> Account:
+    """Give the account with what its provider's preset says of keys that are not given."""
+    preset = PRESETS.get(account.provider)
+    if preset is None:
+        return account
+    mode = account.tls if "tls" in raw else preset.tls
+    defaults: dict[str, object] = {
+        "host": preset.host,
+        "port": preset.port if mode == preset.tls else DEFAULT_PORTS[mode],
+        "tls": mode,
+        "max_connections": preset.max_connections,
+        "quirks": sorted(preset.quirks),
+    }
+    return account.model_copy(update={key: value for key, value in defaults.items() if key not in raw})
 
 
 def _check_tls(account: Account, path: KeyPath, reading: Reading) -> None:
@@ -135,8 +186,8 @@ def _is_loopback(host: str) -> bool:
 
 def common_settings(account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> AccountSettings:
     """Give what an account's table means but for who signs in: id, name, user and password are empty."""
-    if "host" not in raw and "provider" not in raw:
-        reading.problems.add((*path, "host"), "is missing")
+    account = _with_preset(account, raw)
+    _check_host(account, raw, path, reading)
     _check_tls(account, path, reading)
     _check_spool(account, path, reading)
     return AccountSettings(
@@ -147,6 +198,7 @@ def common_settings(account: Account, raw: dict[str, object], path: KeyPath, rea
         tls=account.tls,
         user="",
         password=NO_PASSWORD,
+        provider=account.provider,
         ca_file=reading.readable(account.ca_file, (*path, "ca_file")) if account.ca_file else "",
         mailboxes=tuple(dict.fromkeys(account.mailboxes)),
         max_connections=account.max_connections,

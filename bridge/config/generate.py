@@ -4,8 +4,13 @@ import sys
 from pathlib import Path
 
 from bridge.config.describe import example, reference
+from bridge.config.providers_page import providers
 
-GENERATED = {"deploy/popbridge.toml.example": example, "docs/configuration.md": reference}
+GENERATED = {
+    "deploy/popbridge.toml.example": example,
+    "docs/configuration.md": reference,
+    "docs/providers.md": providers,
+}
 """What is made, below the top of the repository."""
 
 

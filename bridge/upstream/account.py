@@ -9,6 +9,7 @@ import trio
 from bridge.model.failures import UpstreamError
 from bridge.model.names import Uid, UidValidity
 from bridge.model.places import Location, MailboxKey, MeasuredMessage
+from bridge.model.registries import NO_RANGES
 from bridge.model.settings import AccountSettings
 from bridge.model.update import BringBack, Intent, MovedTo
 from bridge.telemetry import instant
@@ -23,7 +24,7 @@ from bridge.upstream.latest import Here
 from bridge.upstream.link import Link
 from bridge.upstream.listing import search
 from bridge.upstream.measuring import Measuring
-from bridge.upstream.names import MailboxNames
+from bridge.upstream.names import MailboxNames, folders_of
 from bridge.upstream.opening import Opening, ensure_open
 from bridge.upstream.outcome import Copied, Outcome
 from bridge.upstream.pool import Pool
@@ -38,9 +39,6 @@ from bridge.upstream.urgency import Urgency
 from bridge.upstream.watcher import Watcher
 
 T = TypeVar("T")
-
-NO_RANGES = "no-ranges"
-"""The quirk of servers that render a message anew each time it is fetched."""
 
 
 class Account:
@@ -63,7 +61,7 @@ class Account:
         self._settings = settings
         self._timeout = timeout
         self._connect = connect
-        self._names = MailboxNames(settings.name)
+        self._names = MailboxNames(settings.name, folders_of(settings))
         self._pool = Pool(settings, SignIn(settings, timeout, connect))
         self._stock = stock or Stock()
         self._in_ranges = NO_RANGES not in settings.quirks

@@ -11,9 +11,6 @@ from bridge.upstream.waiting import WaitingLine
 if TYPE_CHECKING:
     from bridge.upstream.pool import Pool
 
-KEEP_SECONDS = 60.0
-"""How long a connection that nobody needs is kept."""
-
 
 class Connection:
     """Signs in, then serves requests one after another, until it is idle for long, lost, or cancelled.
@@ -76,7 +73,7 @@ class Connection:
 
     async def _wait_for_work(self, link: Link) -> bool:
         """Listen meanwhile, so that the server's leaving is seen. False when it was long enough."""
-        until = float("inf") if self.watching else self._idle_since + KEEP_SECONDS
+        until = float("inf") if self.watching else self._idle_since + self._pool.keep_seconds
         self.idle = True
         try:
             await link.listen(until)

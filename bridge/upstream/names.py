@@ -10,6 +10,8 @@ from bridge.imap import commands
 from bridge.imap.events import Event, Listed
 from bridge.model.failures import MailboxMissing, UpstreamBroken
 from bridge.model.names import MailboxName
+from bridge.model.presets import preset_for
+from bridge.model.settings import AccountSettings
 from bridge.upstream.link import Link
 
 INBOX = MailboxName("INBOX")
@@ -32,10 +34,13 @@ WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
 
 
 class MailboxNames:
-    """What LIST said last, shared by all connections of an account."""
+    """What LIST said last, shared by all connections of an account. `folders` are names by use, tried before those
+    that are well known, where the server does not mark any.
+    """
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, folders: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self._account = account
+        self._folders = folders or {}
         self._listed: dict[str, Listed] = {}
         self._at = float("-inf")
 
@@ -82,7 +87,7 @@ class MailboxNames:
         for listed in self._listed.values():
             if use.lower() in {attribute.lower() for attribute in listed.attributes} and _holds_mail(listed):
                 return MailboxName(listed.name)
-        known = next((names for name, names in WELL_KNOWN.items() if name.lower() == use.lower()), ())
+        known = [*_names(self._folders, use), *_names(WELL_KNOWN, use)]
         marks = self._delimiters()
         return self._by_name([*known, *(f"INBOX{mark}{name}" for mark in marks for name in known)])
 
@@ -104,6 +109,16 @@ class MailboxNames:
         else:
             hint = f" (did you mean {close[0]!r}?)" if close else ""
         return MailboxMissing(self._account, f"account {self._account}: there is no mailbox {selector!r}{hint}")
+
+
+def folders_of(settings: AccountSettings) -> Mapping[str, tuple[str, ...]]:
+    """Give what the account's provider calls mailboxes that it may not mark."""
+    preset = preset_for(settings.provider, settings.host)
+    return preset.folders if preset is not None else {}
+
+
+def _names(folders: Mapping[str, tuple[str, ...]], use: str) -> tuple[str, ...]:
+    return next((names for name, names in folders.items() if name.lower() == use.lower()), ())
 
 
 def _holds_mail(listed: Listed) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 import trio
 
 from bridge.model.failures import UpstreamError, UpstreamLoginFailed, UpstreamUnavailable
+from bridge.model.registries import KEEP_CONNECTIONS
 from bridge.model.settings import AccountSettings
 from bridge.net import run_guarded
 from bridge.telemetry import count, get_logger
@@ -18,6 +19,12 @@ from bridge.upstream.urgency import Urgency
 from bridge.upstream.waiting import WaitingLine
 
 log = get_logger("upstream")
+
+KEEP_SECONDS = 60.0
+"""How long a connection that nobody needs is kept."""
+
+LONG_KEEP_SECONDS = 600.0
+"""The same where the server takes offence at new ones: below any server's 30 minutes (RFC 9051 §5.4)."""
 
 FEWER_SECONDS = 600.0
 """How long the pool keeps to the number of connections that the server let it have."""
@@ -50,6 +57,7 @@ class Pool:
         self.connections: list[Connection] = []
         self._settings = settings
         self.account = settings.name
+        self.keep_seconds = LONG_KEEP_SECONDS if KEEP_CONNECTIONS in settings.quirks else KEEP_SECONDS
         self._waiting = WaitingLine()
         self._nursery: trio.Nursery | None = None
         self._refused: UpstreamLoginFailed | None = None

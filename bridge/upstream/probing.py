@@ -15,7 +15,7 @@ from bridge.upstream.carrying_out import ARCHIVED, GMAIL
 from bridge.upstream.headers import Header, HeaderFetching, Stumbling
 from bridge.upstream.link import Link
 from bridge.upstream.listing import search_all
-from bridge.upstream.names import MailboxNames
+from bridge.upstream.names import MailboxNames, folders_of
 from bridge.upstream.opening import examine
 from bridge.upstream.quota import quota
 from bridge.upstream.report import ProbedMailbox, ProbeReport
@@ -30,7 +30,7 @@ async def probe(settings: AccountSettings, sign_in: SignIn) -> ProbeReport:
     """Sign in, look at the configured mailboxes, and leave. Changes nothing. Raises `UpstreamError`s."""
     link = await sign_in.link()
     try:
-        names = MailboxNames(settings.name)
+        names = MailboxNames(settings.name, folders_of(settings))
         await names.refresh(link)
         mailboxes = tuple([await _mailbox(link, names, selector) for selector in settings.mailboxes])
         problems = [mailbox.problem for mailbox in mailboxes if mailbox.problem]

@@ -23,6 +23,14 @@ def test_a_right_config_is_told_so(tmp_path: Path) -> None:
     assert "secret" not in done.stdout
 
 
+def test_what_will_hardly_work_is_a_note(tmp_path: Path) -> None:
+    account = {**NOBODY, "provider": "icloud", "user": "anna@icloud.com", "password": "abcd-efgh-ijkl-mnop"}
+    done = popbridge("check", config=write_config(tmp_path, {"mail": account}, {"fax": FAX}))
+    assert done.returncode == 0
+    assert "note: account mail: iCloud Mail mostly wants the user without the domain: anna" in done.stdout
+    assert "abcd-efgh" not in done.stdout
+
+
 def test_connect_names_the_account_that_cannot_be_reached(tmp_path: Path) -> None:
     done = popbridge("check", "--connect", config=write_config(tmp_path, {"mail": NOBODY}, {"fax": FAX}))
     assert done.returncode == 1

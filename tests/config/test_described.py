@@ -35,7 +35,7 @@ def test_generated_files_are_fresh(name: str) -> None:
 
 def test_generating_writes_them(tmp_path: Path) -> None:
     for name in GENERATED:
-        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).parent.mkdir(exist_ok=True)
     main(tmp_path)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == set(GENERATED)
 

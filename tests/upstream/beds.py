@@ -47,6 +47,7 @@ class Changes(TypedDict, total=False):
     archive: str
     allow_plain_expunge: bool
     quirks: frozenset[str]
+    provider: str
 
 
 class SandboxReference(ReferenceUpstream):

@@ -56,6 +56,17 @@ async def test_one_after_another_needs_one_connection(alone: Bed) -> None:
     assert connects.made == 1
 
 
+@pytest.mark.parametrize(("quirks", "seconds"), [(set[str](), 60), ({"keep-connections"}, 600)])
+async def test_how_long_one_is_kept(autojump_clock: MockClock, alone: Bed, quirks: set[str], seconds: int) -> None:
+    uid = alone.sandbox.deliver("anna", LETTER)
+    async with running(alone.settings(quirks=frozenset(quirks))) as account:
+        await read(account, place_of(alone, uid))
+        await trio.sleep(seconds - 1)
+        assert account.health.connections == 1
+        await trio.sleep(2)
+        assert account.health.connections == 0
+
+
 async def test_a_server_that_allows_fewer_is_not_asked_again_and_again(autojump_clock: MockClock, alone: Bed) -> None:
     uids: list[int] = [alone.sandbox.deliver("anna", BIG) for _ in range(6)]
     alone.sandbox.max_connections = 1

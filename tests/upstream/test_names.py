@@ -173,3 +173,11 @@ class TestScripted:
                 await watcher.examine(found)
         [asked] = alone.sandbox.commands("EXAMINE")
         assert asked.arguments.split(" ")[0].strip('"') == "M&APw-ll&"
+
+
+async def test_what_a_provider_calls_its_mailboxes_goes_before_what_is_well_known(alone: Bed) -> None:
+    for name in ("Trash", "Deleted Messages"):
+        alone.sandbox.users["anna"].create(name)
+    for provider, name in (("", "Trash"), ("icloud", "Deleted Messages")):
+        async with running(alone.settings(provider=provider)) as account, account.watch() as watcher:
+            assert await watcher.resolve("\\Trash") == name
