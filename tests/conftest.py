@@ -6,11 +6,23 @@ import pytest
 from hypothesis import settings
 
 from tests.support.dovecot import Dovecot, dovecot_missing
+from tests.support.leaks import Watch
+
+_watch = Watch()
+_watch.install()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the long forms of some tests need."""
     parser.addoption("--systemd", action="store_true", help="boot a container and try the real unit in it (root)")
+
+
+@pytest.fixture(autouse=True)
+def no_secret_told() -> Iterator[None]:
+    """Fail a test in which a secret came into a log line or into the sentence of a failure."""
+    _watch.begin()
+    yield
+    assert _watch.leaks == []
 
 
 @pytest.fixture(scope="session")

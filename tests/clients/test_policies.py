@@ -171,7 +171,6 @@ def test_a_backup_put_back_waits_for_its_owner(dovecot: Dovecot, tmp_path: Path)
         backup = tmp_path / "backup.sqlite3"
         saved = home.command("backup", str(backup))
         assert (saved["running"], saved["octets"]) == (True, backup.stat().st_size)
-        home.told("backup", str(backup), status=1)
         home.bridge.kill()
         assert home.mail() == MAIL, "the undo window was too short for this machine"
 
@@ -186,6 +185,7 @@ def test_a_backup_put_back_waits_for_its_owner(dovecot: Dovecot, tmp_path: Path)
         home.wait_listed({"family": (7,)})
         assert home.listing("fax").startswith(before)
         assert home.status()["restored"] is True
+        home.told("backup", str(backup), status=1)
         assert "popbridge resume" in home.told("status")
         # What is promised now is held like all else.
         home.delete("fax", 1)

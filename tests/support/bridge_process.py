@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.leaks import found_in, process_leaks, secrets_of
 from tests.support.ports import wait_until
 
 POPBRIDGE = Path(sys.executable).with_name("popbridge")
@@ -31,9 +32,12 @@ class Door:
 
 
 def popbridge(*arguments: str, config: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command of popbridge to its end."""
+    """Run a command of popbridge to its end. It must not tell a secret of its config."""
     command = [str(POPBRIDGE), *arguments, *(["--config", str(config)] if config else [])]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+    leaked = found_in(done.stdout + done.stderr, secrets_of(config)) if config else []
+    assert not leaked, f"popbridge {' '.join(arguments)} tells {leaked}"
+    return done
 
 
 class BridgeProcess:
@@ -53,7 +57,18 @@ class BridgeProcess:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        command_line = self._command_line()
         self.kill()
+        if error is None:
+            written = self._stderr.read_text(errors="replace") if self._stderr.exists() else ""
+            assert process_leaks(self.config, written, command_line) == []
+
+    def _command_line(self) -> str:
+        """Give what anybody on the machine can read of it in the list of processes."""
+        try:
+            return Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""  # it has ended
 
     @property
     def log(self) -> str:
