@@ -4,7 +4,18 @@ LINE_OCTETS = 64 * 1024
 """One response outside its literals. Our own: far above any reply to what is asked for, small enough to keep."""
 
 NUMBER_LINE_OCTETS = 16 * 1024 * 1024
-"""The same for SEARCH, ESEARCH and VANISHED: a million message numbers of ten digits with their blanks."""
+"""The same for SEARCH, ESEARCH and VANISHED: a million message numbers of ten digits with their blanks. Such a line is
+never kept: `LINE_OCTETS` of it are read at a time.
+"""
+
+RANGES = 1_000_000
+"""Ranges of such a line: as many as it can hold of ten digits each, in 8 MB."""
+
+LATE_RANGES = 250_000
+"""Those among them that come after higher ones. No server is known that does not go upwards."""
+
+TAIL_OCTETS = 1000
+"""What may stand behind the numbers, such as `(MODSEQ 5)`."""
 
 LITERAL_OCTETS = 64 * 1024
 """A literal that is kept rather than streamed. Our own: names and header fields are far shorter."""

@@ -20,6 +20,7 @@ from bridge.imap.events import (
     Unknown,
 )
 from bridge.imap.limits import KEPT_OCTETS, LITERAL_OCTETS, MAX_U32
+from bridge.imap.numbers import Numbers, begins
 from bridge.imap.tokens import STREAMED, Node, Skipped, Tree
 from bridge.imap.wire import Input
 
@@ -66,6 +67,7 @@ class Reader:
         self._ready: deque[Response] = deque()
         self._open: _Open | None = None
         self._keeping: _Keeping | None = None
+        self._numbers: Numbers | None = None
 
     @property
     def scanned(self) -> int:
@@ -76,12 +78,13 @@ class Reader:
     def held(self) -> int:
         """Octets that arrived and are not given yet: not read, or part of a response whose end has not come."""
         kept = self._open.kept + self._open.content.octets if self._open is not None else 0
+        kept += self._numbers.held if self._numbers is not None else 0
         return len(self._input) + kept - (self._keeping.missing if self._keeping is not None else 0)
 
     @property
     def unread(self) -> bool:
         """True while anything has arrived that is not given yet, or a response is not at its end."""
-        return bool(len(self._input) or self._ready or self._open)
+        return bool(len(self._input) or self._ready or self._open or self._numbers)
 
     def feed(self, data: bytes) -> None:
         """Append what arrived."""
@@ -103,6 +106,8 @@ class Reader:
             return self._stream()
         if self._keeping is not None:
             return self._keep(self._keeping)
+        if self._numbers is not None:
+            return self._long_list(self._numbers)
         if self._open is None and self._fast and self._greeted and (quick := self._quick()) is not None:
             self._ready.append(quick)
             return True
@@ -135,7 +140,21 @@ class Reader:
         self._keeping = None
         return True
 
+    def _long_list(self, numbers: Numbers) -> bool:
+        found = self._input.piece()
+        if found is None:
+            return False
+        piece, last = found
+        numbers.feed(piece)
+        if last:
+            self._numbers = None
+            self._ready.append(numbers.finish())
+        return True
+
     def _line(self) -> bool:
+        if self._open is None and self._greeted and self._input.long and begins(self._input.beginning):
+            self._numbers = Numbers()
+            return True
         line = self._input.line()
         if line is None:
             return False

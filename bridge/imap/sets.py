@@ -1,5 +1,6 @@
 """Sets of UIDs or message numbers (RFC 3501 §9, sequence-set), kept as sorted ranges in eight octets each."""
 
+import heapq
 import re
 from array import array
 from bisect import bisect_right
@@ -9,6 +10,7 @@ from typing import Final, final
 from bridge.imap.errors import ImapProtocolError
 from bridge.imap.limits import MAX_U32, SET_TEXT_OCTETS
 
+OUT_OF_RANGE: Final = "a message number or UID is 1..2**32-1"
 _SET: Final = re.compile(rb"(?:[0-9]{1,10}(?::[0-9]{1,10})?,)*[0-9]{1,10}(?::[0-9]{1,10})?")
 
 
@@ -22,17 +24,25 @@ class UidSet:
         """Take inclusive ranges in any order; they may overlap. Raises ValueError for numbers out of range."""
         ordered = sorted((low, high) if low <= high else (high, low) for low, high in ranges)
         if ordered and (ordered[0][0] < 1 or max(high for _, high in ordered) > MAX_U32):
-            raise ValueError("a message number or UID is 1..2**32-1")
-        self._firsts, self._lasts = _merge(ordered)
-        self._size = sum(self._lasts) - sum(self._firsts) + len(self._firsts)
+            raise ValueError(OUT_OF_RANGE)
+        self._of(*_merge(ordered))
+
+    def _of(self, firsts: "array[int]", lasts: "array[int]") -> "UidSet":
+        self._firsts, self._lasts = firsts, lasts
+        self._size = sum(lasts) - sum(firsts) + len(firsts)
+        return self
 
     @classmethod
     def from_uids(cls, uids: Iterable[int]) -> "UidSet":
         """Make a set of single numbers, in any order, repeated or not. Raises ValueError for numbers out of range."""
-        ordered = sorted(uids)
-        if len(ordered) > 1 and _consecutive(ordered):
+        there = set(uids)
+        ordered = sorted(there)
+        if ordered and (ordered[0] < 1 or ordered[-1] > MAX_U32):
+            raise ValueError(OUT_OF_RANGE)
+        if len(ordered) > 1 and ordered[-1] - ordered[0] == len(ordered) - 1:  # the common mailbox
             return cls([(ordered[0], ordered[-1])])
-        return cls((uid, uid) for uid in ordered)
+        firsts = array("I", [uid for uid in ordered if uid - 1 not in there])
+        return cls()._of(firsts, array("I", [uid for uid in ordered if uid + 1 not in there]))
 
     @classmethod
     def parse(cls, text: bytes | str) -> "UidSet":
@@ -44,6 +54,22 @@ class UidSet:
             return cls(_ranges(octets))
         except ValueError as mistake:
             raise ImapProtocolError("The server sent a message number out of range.") from mistake
+
+    def _append(self, some: "UidSet") -> bool:
+        """Add numbers that come behind those there are, leaving the size to `_of`; False where they do not."""
+        if self._lasts and some._firsts and some._firsts[0] <= self._lasts[-1]:
+            return False
+        touching = bool(self._lasts and some._firsts) and some._firsts[0] == self._lasts[-1] + 1
+        if touching:
+            self._lasts[-1] = some._lasts[0]
+        self._firsts.extend(some._firsts[touching:])
+        self._lasts.extend(some._lasts[touching:])
+        return True
+
+    @property
+    def width(self) -> int:
+        """How many ranges it is, which is what it takes in memory."""
+        return len(self._firsts)
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         """Give the ranges upwards, first and last included, no two of them touching."""
@@ -94,18 +120,38 @@ class UidSet:
         return f"UidSet({text if len(text) <= 80 else text[:80] + '…'})"
 
 
+class Gathered:
+    """Numbers that come set by set, mostly upwards: little more than they take as one set is kept meanwhile."""
+
+    def __init__(self) -> None:
+        self._set = UidSet()
+        self._late: list[UidSet] = []
+        self.late = 0
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges are kept; `late` is how many of these came after higher ones."""
+        return self._set.width + self.late
+
+    def add(self, some: UidSet) -> None:
+        """Take the next set."""
+        self._late += [] if self._set._append(some) else [some]
+        self.late = sum(each.width for each in self._late)
+
+    def all(self) -> UidSet:
+        """Give the set of all; nothing can be added any more."""
+        if self._late:
+            self._set._of(*_merge(heapq.merge(*(each.ranges() for each in (self._set, *self._late)))))
+        return self._set._of(self._set._firsts, self._set._lasts)
+
+
 def _ranges(octets: bytes) -> Iterator[tuple[int, int]]:
     for item in octets.split(b","):
         first, colon, last = item.partition(b":")
         yield int(first), int(last) if colon else int(first)
 
 
-def _consecutive(ordered: list[int]) -> bool:
-    # The common mailbox, and worth a look: as many numbers as the range holds, all different.
-    return ordered[-1] - ordered[0] == len(ordered) - 1 and len(set(ordered)) == len(ordered)
-
-
-def _merge(ordered: list[tuple[int, int]]) -> tuple["array[int]", "array[int]"]:
+def _merge(ordered: Iterable[tuple[int, int]]) -> tuple["array[int]", "array[int]"]:
     firsts: array[int] = array("I")
     lasts: array[int] = array("I")
     for first, last in ordered:

@@ -4,7 +4,7 @@ import re
 from typing import Final, final
 
 from bridge.imap.errors import ImapProtocolError
-from bridge.imap.limits import DEPTH, LINE_OCTETS, MAX_U63, NODES, NUMBER_LINE_OCTETS
+from bridge.imap.limits import DEPTH, LINE_OCTETS, MAX_U63, NODES
 
 
 @final
@@ -108,10 +108,8 @@ class Tree:
         self.top = self._above.pop()
 
     def _count(self, text: bytes) -> None:
-        # One line may be a long set of numbers, checked where it was read; many lines with literals between may not.
-        limit = LINE_OCTETS if self._octets else NUMBER_LINE_OCTETS
         self._octets += len(text) + 1
-        if self._octets > limit:
+        if self._octets > LINE_OCTETS + 1:
             raise ImapProtocolError("The server sent a response that is too long to be an answer.")
 
 

@@ -1,14 +1,14 @@
 """What has arrived and is not read yet: lines, literals, and what the fast path reads. No octet is looked at often."""
 
-import re
 from typing import Final
 
 from bridge.imap.errors import ImapProtocolError
 from bridge.imap.events import FetchedBody, FetchedRow
-from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS, ROWS
+from bridge.imap.limits import LINE_OCTETS, ROWS
 from bridge.imap.rows import ROW_OCTETS, take_body, take_listing, take_rows
 
-_NUMBERS: Final = re.compile(rb"\* (?:E?SEARCH|VANISHED) ", re.IGNORECASE)
+BEGINNING: Final = 16
+"""Octets by which a line is known that may be longer than others."""
 
 
 class Input:
@@ -49,11 +49,10 @@ class Input:
     def line(self) -> bytes | None:
         """Take one line without its end, a bare LF being one as well. None while it is not whole.
 
-        Raises `ImapProtocolError` when it is longer than `LINE_OCTETS`, lists of numbers: `NUMBER_LINE_OCTETS`.
+        Raises `ImapProtocolError` when it is longer than `LINE_OCTETS`.
         """
         end = self._line_end()
-        length = (end if end >= 0 else len(self._data)) - self._at
-        if length > LINE_OCTETS and length > self._limit():
+        if self.long:
             raise ImapProtocolError("The server sent a line that is too long to be an answer.")
         if end < 0:
             return None
@@ -61,6 +60,39 @@ class Input:
         self.scanned += len(line)
         self._advance(end + 1)
         return line
+
+    @property
+    def long(self) -> bool:
+        """True once what is there of the next line is more than a line may have."""
+        end = self._line_end()
+        return (end if end >= 0 else len(self._data)) - self._at > LINE_OCTETS
+
+    @property
+    def beginning(self) -> bytes:
+        """The first octets of the next line."""
+        return bytes(self._data[self._at : self._at + BEGINNING])
+
+    def piece(self) -> tuple[bytes, bool] | None:
+        """Take a part of a line, up to a blank or comma, or the rest of it: then with True. None while too little came.
+
+        Raises `ImapProtocolError` when there is neither in `LINE_OCTETS`.
+        """
+        end = self._line_end()
+        upto = self._at + LINE_OCTETS
+        if 0 <= end <= upto:
+            rest = bytes(self._data[self._at : end]).removesuffix(b"\r")
+            self.scanned += len(rest)
+            self._advance(end + 1)
+            return rest, True
+        if len(self._data) < upto:
+            return None
+        cut = 1 + max(self._data.rfind(b" ", self._at, upto), self._data.rfind(b",", self._at, upto))
+        if cut <= self._at:
+            raise ImapProtocolError("The server sent a line that is too long to be an answer.")
+        piece = bytes(self._data[self._at : cut])
+        self.scanned += len(piece)
+        self._at = cut
+        return piece, False
 
     def rows(self) -> list[FetchedRow]:
         """Take whole lines of a listing, as many as fit the fast path; none when the next line does not."""
@@ -111,9 +143,6 @@ class Input:
             self.scanned += upto - self._searched
             self._searched, self._end = upto, found
         return self._end
-
-    def _limit(self) -> int:
-        return NUMBER_LINE_OCTETS if _NUMBERS.match(self._data, self._at) else LINE_OCTETS
 
     def _advance(self, at: int) -> None:
         self._at, self._searched, self._end = at, max(self._searched, at), -1

@@ -82,6 +82,8 @@ class Resyncing:
         match event:
             case Vanished(earlier=True, uids=uids):
                 self._vanished.append(uids)
+                # Between messages that are there, at most so many stretches can have gone.
+                self._told += uids.width
             case Fetched(uid=int() as uid, sections=sections):
                 header = header_of(sections)
                 if header is not None:

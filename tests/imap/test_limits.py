@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.imap import ImapProtocolError
+from bridge.imap import ImapProtocolError, UidSet
 from bridge.imap import limits as most
-from bridge.imap.events import BodyBegin, BodyChunk, Fetched, SearchFound, Unknown
+from bridge.imap.events import BodyBegin, BodyChunk, Fetched, SearchFound, Unknown, Vanished
 from tests.imap.feeding import feed, ready
 
 KIB = 1024
@@ -93,6 +93,29 @@ class TestLines:
                 feed(ready(), start + b"abcdefghijkl {0}\r\n" * 5000)
 
 
+_UP = range(2, 40_002, 2)
+_SPACED, _COMMAS = b" ".join(b"%d" % n for n in _UP), b",".join(b"%d" % n for n in _UP)
+LISTS = {
+    "SEARCH": (b"* SEARCH " + _SPACED, _UP),
+    "SEARCH, a blank at its end": (b"* SEARCH " + _SPACED + b" ", _UP),
+    "SEARCH, two blanks": (b"* search  " + _SPACED.replace(b" ", b"  "), _UP),
+    "SEARCH with MODSEQ": (b"* SEARCH " + _SPACED + b" (MODSEQ 77)", _UP),
+    "SEARCH downwards": (b"* SEARCH " + b" ".join(b"%d" % n for n in reversed(_UP)), _UP),
+    "SEARCH, one of each twice": (b"* SEARCH " + _SPACED + b" " + _SPACED, _UP),
+    "SEARCH of one number": (b"* SEARCH" + 40_000 * b" 7", [7]),
+    "SEARCH without a gap": (b"* SEARCH " + b" ".join(b"%d" % n for n in range(1, 40_000)), range(1, 40_000)),
+    "ESEARCH": (b'* ESEARCH (TAG "A1") UID ALL ' + _COMMAS, _UP),
+    "ESEARCH with COUNT and MODSEQ": (
+        b'* ESEARCH (TAG "A1") UID MIN 2 ALL ' + _COMMAS + b" COUNT 20000 MODSEQ 77",
+        _UP,
+    ),
+    "VANISHED": (b"* VANISHED " + _COMMAS, _UP),
+    "VANISHED (EARLIER)": (b"* vanished (earlier) " + _COMMAS, _UP),
+    "VANISHED in ranges": (b"* VANISHED " + b",".join(b"%d:%d" % (n, n) for n in _UP), _UP),
+}
+"""Lines of more than `LINE_OCTETS`, and the numbers in them."""
+
+
 class TestNumbers:
     @pytest.mark.parametrize("size", [None, 4096])
     def test_a_search_of_a_large_mailbox(self, size: int | None) -> None:
@@ -111,12 +134,71 @@ class TestNumbers:
 
     def test_not_without_an_end(self) -> None:
         with pytest.raises(ImapProtocolError, match="too long"):
-            feed(ready(), b"* SEARCH" + b" 1" * (most.NUMBER_LINE_OCTETS // 2), 65_536)
+            feed(ready(), b"* SEARCH" + b" 1" * (most.NUMBER_LINE_OCTETS // 2 + 40_000), 65_536)
+
+    @pytest.mark.parametrize("size", [None, 4096, 65_536])
+    @pytest.mark.parametrize("name", LISTS)
+    def test_a_long_list_is_what_it_says(self, name: str, size: int | None) -> None:
+        line, numbers = LISTS[name]
+        (event,) = feed(ready(), line + b"\r\n", size)
+        assert isinstance(event, SearchFound | Vanished)
+        assert event.uids == UidSet.from_uids(numbers)
+        if isinstance(event, Vanished):
+            assert event.earlier == ("EARLIER" in name)
+        else:
+            assert event.modseq == (77 if "MODSEQ" in name else None)
+            assert event.count == (20_000 if "COUNT" in name else None)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"* SEARCH" + b" 7" * 40_000 + b" 0",
+            b"* SEARCH" + b" 7" * 40_000 + b" 4294967296",
+            b"* SEARCH" + b" 7" * 40_000 + b" 7:9",
+            b"* SEARCH" + b" 7" * 40_000 + b" seven",
+            b"* SEARCH " + 70_000 * b"7",
+            b"* SEARCH" + b" 7" * 40_000 + b" (MODSEQ x)",
+            b"* SEARCH" + b" 7" * 40_000 + b" (" + 2000 * b"x" + b")",
+            b"* VANISHED " + b"7," * 40_000,
+            b"* VANISHED " + b"7,," * 40_000 + b"8",
+            b"* VANISHED " + b"7," * 40_000 + b"8:9:10",
+            b"* VANISHED " + b"7," * 40_000 + b"8 9",
+            b"* VANISHED (LATER) " + b"7," * 40_000 + b"8",
+            b"* ESEARCH ALL " + b"7," * 40_000 + b"8",
+            b'* ESEARCH (TAG "A1") UID MIN 7 ' + b"7," * 40_000 + b"8",
+            b"* ESEARCH UID ALL " + b"7," * 40_000 + b"8 COUNT {5}",
+            b"* ESEARCH UID ALL " + b"7," * 40_000 + b"8 (",
+        ],
+    )
+    @pytest.mark.parametrize("size", [None, 4096])
+    def test_a_long_list_that_is_none(self, line: bytes, size: int | None) -> None:
+        with pytest.raises(ImapProtocolError):
+            feed(ready(), line + b"\r\n", size)
+
+    def test_a_million_numbers_take_little_memory(self) -> None:
+        numbers = range(1_000_000_001, 1_000_000_001 + 2 * 999_000, 2)
+        pieces = [b"".join(b" %d" % n for n in numbers[at : at + 5000]) for at in range(0, len(numbers), 5000)]
+        connection = ready()
+        tracemalloc.start()
+        feed(connection, b"* SEARCH")
+        for piece in pieces:
+            assert feed(connection, piece) == []
+        (event,) = feed(connection, b"\r\n")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert isinstance(event, SearchFound)
+        assert len(event.uids) == len(numbers)
+        assert peak < 13 * KIB * KIB
+
+    def test_numbers_from_the_highest_down_have_an_end(self) -> None:
+        numbers = range(1_000_000_001, 1_000_000_001 + 2 * 500_000, 2)
+        with pytest.raises(ImapProtocolError, match="too long"):
+            feed(ready(), b"* SEARCH" + b"".join(b" %d" % n for n in reversed(numbers)) + b"\r\n", 65_536)
 
     def test_a_set_that_is_none_is_seen_at_once(self) -> None:
         with pytest.raises(ImapProtocolError):
             feed(ready(), b"* ESEARCH UID ALL " + b"(" * 100_000 + b"\r\n")
-        with pytest.raises(ImapProtocolError, match="too many parts"):
+        with pytest.raises(ImapProtocolError, match="too long"):
             feed(ready(), b"* ESEARCH " + b"() " * 100_000 + b"\r\n")
 
 
