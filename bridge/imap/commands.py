@@ -7,7 +7,7 @@ A mailbox is given by its Unicode name, or as `bytes` exactly as LIST spelled it
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from bridge.imap.encode import Argument, Charset, Mailbox, Part, parts_text, text_argument
@@ -15,7 +15,6 @@ from bridge.imap.errors import UnsendableArgument
 from bridge.imap.limits import MAX_U32, MAX_U63
 from bridge.imap.sets import UidSet
 from bridge.model.secret import Secret
-from bridge.sasl import SaslError, encode_plain
 
 Handshake = Literal["", "LOGIN", "AUTHENTICATE", "STARTTLS", "COMPRESS", "IDLE"]
 MailboxArgument = str | bytes
@@ -28,12 +27,11 @@ _CRITERION = re.compile(r"[A-Za-z0-9.*:,-]+|[()]")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command without its tag. `repr` and `str` mask passwords. `reply` is what AUTHENTICATE answers `+` with."""
+    """One command without its tag. `repr` and `str` mask passwords."""
 
     name: str
     parts: tuple[Part, ...] = ()
     handshake: Handshake = ""
-    reply: bytes | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name}{''.join(parts_text(self.parts))}"
@@ -64,17 +62,18 @@ def login(user: str, password: Secret) -> Command:
     )
 
 
-def authenticate_plain(user: str, password: Secret, initial: bool) -> Command:
-    """AUTHENTICATE PLAIN; `initial` sends the response with it, which needs SASL-IR (RFC 4959 §3)."""
-    try:
-        response = b64encode(encode_plain(user, password))
-    except SaslError as mistake:
-        raise UnsendableArgument(str(mistake)) from mistake
-    if initial:
-        # Base64 always goes as an atom, as it must here.
-        parts: tuple[Part, ...] = (b" PLAIN ", Argument(response, secret=True))
-        return Command("AUTHENTICATE", parts, handshake="AUTHENTICATE")
-    return Command("AUTHENTICATE", (b" PLAIN",), handshake="AUTHENTICATE", reply=response)
+def authenticate(mechanism: str, initial: bytes | None = None) -> Command:
+    """AUTHENTICATE. `initial` sends the first response with it, which needs SASL-IR (RFC 4959 §3).
+
+    Each challenge comes as a `Continuation` and waits for `ImapConnection.respond()`, the empty one included that asks
+    for the first response where none was sent (RFC 9051 §6.2.2).
+    """
+    words = _words([mechanism])
+    if initial is None:
+        return Command("AUTHENTICATE", (words,), handshake="AUTHENTICATE")
+    # Base64 always goes as an atom, as it must here; nothing at all is written as one sign.
+    response = Argument(b64encode(initial) or b"=", secret=True)
+    return Command("AUTHENTICATE", (words + b" ", response), handshake="AUTHENTICATE")
 
 
 def id_(name: str, version: str) -> Command:

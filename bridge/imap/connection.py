@@ -161,6 +161,13 @@ class ImapConnection:
             self._told_since_sign_in = False
         return tag
 
+    def respond(self, response: bytes | None) -> None:
+        """Queue the response to AUTHENTICATE's challenge, which came as a `Continuation`; None cancels the exchange.
+
+        Raises `ImapMisuse` when none waits: each challenge is answered once.
+        """
+        self._sender.respond(response)
+
     def end_idle(self) -> None:
         """Queue DONE, once the server has said `+`. Does nothing when no IDLE is open: it may have ended by itself."""
         self._sender.end_idle()

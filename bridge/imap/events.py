@@ -1,5 +1,6 @@
 """What an IMAP server said, as events of `ImapConnection.next_event()`."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -55,9 +56,19 @@ class Greeting:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """`+`. Literals and AUTHENTICATE were already gone on with; after `idle()` it says that the server now pushes."""
+    """`+`. Literals were already gone on with. After `idle()` it says that the server now pushes; of AUTHENTICATE it is
+    a challenge, for `ImapConnection.respond()`. Its text may be of a sign-in and is not shown.
+    """
 
-    text: str
+    text: str = field(repr=False)
+
+    @property
+    def challenge(self) -> bytes | None:
+        """The octets of a challenge, or None where the text is not base64."""
+        try:
+            return b64decode(self.text, validate=True)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What goes out, and when: literals, AUTHENTICATE and IDLE wait for the server's `+` (RFC 9051 §5.5, §7.6)."""
 
+from base64 import b64encode
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -26,7 +27,7 @@ class _Exchange:
 
     tag: str
     command: Command
-    reply: bytes | None
+    challenged: bool = False
     idle: _Idle = _Idle.ASKED
 
 
@@ -53,7 +54,7 @@ class Sender:
         if self._exchange is not None:
             raise ImapMisuse(f"{command.name} cannot be sent while {self._exchange.command.name} is open")
         if command.handshake in _ALONE:
-            self._exchange = _Exchange(tag, command, command.reply)
+            self._exchange = _Exchange(tag, command)
         self._waiting.append((tag, command))
         self._flush()
 
@@ -77,6 +78,14 @@ class Sender:
             self._exchange = None
         self._flush()
 
+    def respond(self, response: bytes | None) -> None:
+        """Answer the challenge of AUTHENTICATE, in base64; None cancels (RFC 9051 §6.2.2). Raises `ImapMisuse`."""
+        exchange = self._exchange
+        if exchange is None or not exchange.challenged:
+            raise ImapMisuse("there is no challenge of AUTHENTICATE to respond to")
+        exchange.challenged = False
+        self._out += (b"*" if response is None else b64encode(response)) + b"\r\n"
+
     def end_idle(self) -> None:
         """Send DONE, now or when the server has said `+`."""
         exchange = self._exchange
@@ -95,9 +104,7 @@ class Sender:
 
     def _answer(self, exchange: _Exchange) -> None:
         if exchange.command.handshake == "AUTHENTICATE":
-            # A challenge beyond the one answered is none of PLAIN's: RFC 9051 §6.2.2 has `*` to cancel.
-            self._out += (exchange.reply or b"*") + b"\r\n"
-            exchange.reply = None
+            exchange.challenged = True
         elif exchange.idle is _Idle.UNWANTED:
             self._done()
         else:

@@ -17,6 +17,7 @@ from bridge.upstream.acting import Begun
 from bridge.upstream.batches import Batches, Sink
 from bridge.upstream.bringing_back import bring_back
 from bridge.upstream.carrying_out import CarryingOut
+from bridge.upstream.credentials import TokenSource
 from bridge.upstream.gathering import Gathering
 from bridge.upstream.headers import HeaderFetching, Put, Stumbling, handing
 from bridge.upstream.health import AccountHealth
@@ -47,7 +48,7 @@ class Account:
     `timeout` is in seconds: for connecting, for each whole command, and for progress of bodies and listings. Methods
     raise the `UpstreamError`s of the model, whose sentences name the account. A password that the server refused is
     tried again now and then only: everything else raises `UpstreamLoginFailed` at once, until `sign_in_again`.
-    Accounts share a `stock`.
+    Accounts share a `stock`. One with `oauth` signs in with what `tokens` gives.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Account:
         timeout: float,
         connect: Connect = connect_upstream,
         stock: Stock | None = None,
+        tokens: TokenSource | None = None,
     ) -> None:
         self._settings = settings
         self._timeout = timeout
         self._connect = connect
+        self._tokens = tokens
         self._names = MailboxNames(settings.name, folders_of(settings))
-        self._pool = Pool(settings, SignIn(settings, timeout, connect))
+        self._pool = Pool(settings, SignIn(settings, timeout, connect, tokens))
         self._stock = stock or Stock()
         self._in_ranges = NO_RANGES not in settings.quirks
         self._stumbling = Stumbling()
@@ -249,4 +252,4 @@ class Account:
 
     async def probe(self) -> ProbeReport:
         """Look at the server over a connection of its own, in the caller's task; needs no `run`."""
-        return await probe(self._settings, SignIn(self._settings, self._timeout, self._connect))
+        return await probe(self._settings, SignIn(self._settings, self._timeout, self._connect, self._tokens))

@@ -1,26 +1,27 @@
 """From nothing to a connection that is signed in."""
 
 import math
-import re
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from importlib import metadata
 
 import trio
 
 from bridge.imap import commands
-from bridge.imap.events import Event, Greeting, ServerId, Tagged
+from bridge.imap.events import Event, Greeting, ServerId
 from bridge.model.failures import (
+    SignInNeeded,
     UpstreamBroken,
     UpstreamError,
     UpstreamLoginFailed,
-    UpstreamRefused,
     UpstreamUnavailable,
 )
 from bridge.model.peer import Peer, private_peer
+from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings
 from bridge.net import DialFailed, NotTrusted, Stream, dial
-from bridge.upstream.failures import PASSING_CODES, pause_of, quoted
+from bridge.upstream.authenticating import Authenticating, TokenRefused
+from bridge.upstream.credentials import TokenSource
+from bridge.upstream.failures import pause_of, quoted
 from bridge.upstream.link import Link
 from bridge.upstream.resyncing import QRESYNC
 
@@ -36,11 +37,8 @@ Connect = Callable[[AccountSettings, float], Awaitable[Stream]]
 
 SIGN_IN_TIMEOUTS = 2.0
 """How many times `upstream_timeout` all of a sign-in may take, from the name to the last answer. Our own: each step has
-that time for itself, and there are up to seven, so that a server that drips would be waited for so often.
+that time for itself, and there are more than seven, so that a server that drips would be waited for so often.
 """
-
-# Servers that use no response codes say so in words; a wrong password must not look like it.
-_PASSING_WORDS = re.compile(r"too many|unavailable|temporary (?:failure|error)|temporarily unable", re.IGNORECASE)
 
 
 async def connect_upstream(settings: AccountSettings, timeout: float) -> Stream:
@@ -52,30 +50,47 @@ async def connect_upstream(settings: AccountSettings, timeout: float) -> Stream:
 class SignIn:
     """Makes signed-in connections for one account. What the server said last is kept for reports.
 
-    `compression` is DEFLATE where connections are packed, else why they are not. `definite` tells of the last refusal
-    whether it was clearly about user and password (RFC 5530 §3).
+    `compression` is DEFLATE where connections are packed, else why they are not. An account with `oauth` signs in with
+    what `tokens` gives.
     """
 
-    def __init__(self, settings: AccountSettings, timeout: float, connect: Connect = connect_upstream) -> None:
+    def __init__(
+        self,
+        settings: AccountSettings,
+        timeout: float,
+        connect: Connect = connect_upstream,
+        tokens: TokenSource | None = None,
+    ) -> None:
         self.greeting = ""
         self.server = ""
-        self.mechanism = ""
         self.compression = ""
-        self.definite = True
         self._settings = settings
         self._name = settings.name
         self._timeout = timeout
         self._connect = connect
+        self._tokens = tokens
+        self._way_in = Authenticating(settings)
         self._turn = trio.Lock()
         self._failed: UpstreamError | None = None
         self._quiet_until = -math.inf
+
+    @property
+    def mechanism(self) -> str:
+        """How it was signed in last, for reports; empty where that was not needed."""
+        return self._way_in.mechanism
+
+    @property
+    def definite(self) -> bool:
+        """Of the last refusal, whether it was clearly about user and password (RFC 5530 §3)."""
+        return self._way_in.definite
 
     async def link(self) -> Link:
         """Connect and sign in, one at a time, within `SIGN_IN_TIMEOUTS`. Raises `UpstreamError`s, or is cancelled, and
         then nothing is left open.
 
         Who waits for another try meanwhile shares its failure: a server is not asked at once again what it refused.
-        `UpstreamLoginFailed` is for what another try will not mend: a password that the server does not take.
+        `UpstreamLoginFailed` is for what another try will not mend: a password that the server does not take, or two
+        tokens, the second of which was new.
         """
         self._check_secrets()
         before = self._failed
@@ -84,11 +99,24 @@ class SignIn:
                 raise self._failed
             self._check_quiet()
             try:
-                return await self._in_time()
+                return await self._with_token() if self._settings.oauth else await self._in_time(None)
             except UpstreamError as failure:
                 self._failed = failure
-                self.leave_alone(failure)
                 raise
+
+    async def _with_token(self) -> Link:
+        """A token that is not taken, though it should be good, is had anew once. It is had before anything is
+        connected: a server waits only so long for somebody to sign in.
+        """
+        if self._tokens is None:
+            sentence = f"account {self._name}: it signs in by token, which is not to be had here"
+            raise SignInNeeded(self._name, sentence)
+        token = await self._tokens.token()
+        try:
+            return await self._in_time(token)
+        except TokenRefused:
+            another = await self._tokens.token(refused=token)
+        return await self._in_time(another)
 
     def _check_quiet(self) -> None:
         left = self._quiet_until - trio.current_time()
@@ -101,14 +129,18 @@ class SignIn:
         if isinstance(failure, UpstreamUnavailable) and failure.pause:
             self._quiet_until = max(self._quiet_until, trio.current_time() + failure.pause)
 
-    async def _in_time(self) -> Link:
+    async def _in_time(self, token: Secret | None) -> Link:
         seconds = SIGN_IN_TIMEOUTS * self._timeout
-        with trio.move_on_after(seconds):
-            return await self._sign_in()
+        try:
+            with trio.move_on_after(seconds):
+                return await self._sign_in(token)
+        except UpstreamError as failure:
+            self.leave_alone(failure)
+            raise
         sentence = f"account {self._name}: signing in took longer than {seconds:g} s"
         raise UpstreamUnavailable(self._name, sentence)
 
-    async def _sign_in(self) -> Link:
+    async def _sign_in(self, token: Secret | None) -> Link:
         try:
             stream = await self._connect(self._settings, self._timeout)
         except NotTrusted as failure:
@@ -118,7 +150,7 @@ class SignIn:
         link = Link(self._name, stream, self._timeout)
         ready = False
         try:
-            await self._enter(link)
+            await self._enter(link, token)
             ready = True
         finally:
             if not ready:
@@ -126,18 +158,18 @@ class SignIn:
         return link
 
     def _check_secrets(self) -> None:
-        words = (self._settings.user, self._settings.password.reveal())
+        words = [self._settings.user, *([] if self._settings.oauth else [self._settings.password.reveal()])]
         if not all(words) or any("\0" in word for word in words):
             sentence = f"account {self._name}: user and password must be there, and cannot hold a NUL"
             raise UpstreamLoginFailed(self._name, sentence)
 
-    async def _enter(self, link: Link) -> None:
+    async def _enter(self, link: Link, token: Secret | None) -> None:
         greeting = await self._greet(link)
         if self._settings.tls == "starttls":
             await self._start_tls(link, greeting)
         await self._learn(link)
         if greeting.kind != "PREAUTH":
-            await self._authenticate(link)
+            await self._authenticate(link, token)
             await self._learn(link)
         await self._settle(link)
 
@@ -171,49 +203,11 @@ class SignIn:
         if not link.imap.capabilities:
             await link.must("say what it can do", commands.capability())
 
-    async def _authenticate(self, link: Link) -> None:
-        answer = await self._try_plain(link) if link.can("AUTH=PLAIN") else None
-        # A BAD is about the command, never about the password: another way may do.
-        if answer is None or (answer.kind == "BAD" and not link.can("LOGINDISABLED")):
-            answer = await self._try_login(link)
-        if answer.kind != "OK":
-            raise self._not_taken(answer)
-
-    async def _try_plain(self, link: Link) -> Tagged:
-        initial = link.can("SASL-IR")
-        self.mechanism = "AUTHENTICATE PLAIN" + (" with an initial response" if initial else "")
-        return await link.ask(commands.authenticate_plain(self._settings.user, self._settings.password, initial))
-
-    async def _try_login(self, link: Link) -> Tagged:
-        if link.can("LOGINDISABLED"):
-            advice = "with TLS it may" if not link.stream.tls else "it may want another way to sign in"
-            sentence = f"account {self._name}: the server takes no password on this connection; {advice}"
-            raise UpstreamRefused(self._name, sentence, "LOGINDISABLED")
-        self.mechanism = "LOGIN"
-        return await link.ask(commands.login(self._settings.user, self._settings.password))
-
-    def _not_taken(self, answer: Tagged) -> UpstreamError:
-        code = answer.code.name if answer.code else ""
-        said = self._said(answer.text)
-        pause = pause_of(code, answer.text)
-        passing = pause or code in PASSING_CODES or (code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text))
-        if passing or answer.kind == "BAD":
-            sentence = f"account {self._name}: the server lets nobody in just now{said}"
-            return UpstreamUnavailable(self._name, sentence, pause)
-        # What no code says to be about the password may have another reason: worth a try sooner.
-        self.definite = code in REFUSING_CODES
-        sentence = (
-            f"account {self._name}: the server does not take this user and password{said}; "
-            "correct them in the config and reload"
-        )
-        return UpstreamLoginFailed(self._name, sentence)
-
-    def _said(self, text: str) -> str:
-        """Quote the server, unless it repeats what was sent: some repeat a whole command they do not like."""
-        password = self._settings.password
-        message = f"\0{self._settings.user}\0{password.reveal()}".encode()
-        secrets = (password.reveal(), b64encode(message).decode())
-        return "" if any(secret and secret in text for secret in secrets) else quoted(text)
+    async def _authenticate(self, link: Link, token: Secret | None) -> None:
+        if token is None:
+            await self._way_in.with_password(link)
+        else:
+            await self._way_in.with_token(link, token)
 
     async def _settle(self, link: Link) -> None:
         """Say who we are, and agree on how to talk, in one round trip. What is refused is done without."""
@@ -248,12 +242,6 @@ class SignIn:
 
     def _broken(self, link: Link, what: str) -> UpstreamError:
         return link.lose(UpstreamBroken(self._name, f"account {self._name}: {what}"))
-
-
-REFUSING_CODES = frozenset(
-    {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED", "CONTACTADMIN"}
-)
-"""Response codes that say that this user may not sign in (RFC 5530 §3)."""
 
 
 def _near(address: Peer) -> bool:

@@ -168,6 +168,8 @@ class Dialogue:
         if text in {"end_idle", "tls_started", "receive_eof"}:
             getattr(self._connection, text)()
             self._said += map(show, drain(self._connection))
+        elif text.startswith("respond("):
+            self._connection.respond(eval(text.removeprefix("respond")))
         else:
             self._connection.send(eval(text, words))
         self._send()

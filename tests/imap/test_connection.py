@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.imap import ImapConnection, ImapMisuse, ImapProtocolError, commands
-from bridge.imap.events import NeedData
+from bridge.imap.events import Continuation, NeedData
 from bridge.model.secret import Secret
 from tests.imap.feeding import feed
 
@@ -22,9 +22,7 @@ def test_nothing_to_say_and_nothing_heard() -> None:
     assert connection.next_event() == NeedData()
 
 
-@pytest.mark.parametrize(
-    "command", [commands.idle(), commands.starttls(), commands.authenticate_plain("a", Secret("b"), initial=False)]
-)
+@pytest.mark.parametrize("command", [commands.idle(), commands.starttls(), commands.authenticate("PLAIN")])
 def test_nothing_is_sent_beside_an_exchange(command: commands.Command) -> None:
     connection = greeted()
     tag = connection.send(command)
@@ -120,7 +118,7 @@ class TestCapabilities:
     )
     @pytest.mark.parametrize(
         "sign_in",
-        [commands.login("a", Secret("b")), commands.authenticate_plain("a", Secret("b"), initial=True)],
+        [commands.login("a", Secret("b")), commands.authenticate("PLAIN", b"\0a\0b")],
     )
     def test_signing_in(self, sign_in: commands.Command, answer: bytes, then: set[str]) -> None:
         connection = greeted(b"* OK [CAPABILITY A] ready")
@@ -181,3 +179,47 @@ class TestStartTls:
         assert connection.capabilities == {"A"}
         with pytest.raises(ImapMisuse):
             connection.tls_started()
+
+
+class TestChallenges:
+    def test_each_is_responded_to_once(self) -> None:
+        connection = greeted()
+        connection.send(commands.authenticate("CRAM-MD5"))
+        connection.data_to_send()
+        with pytest.raises(ImapMisuse, match="no challenge"):
+            connection.respond(b"early")
+        [challenge] = feed(connection, b"+ PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+\r\n")
+        assert isinstance(challenge, Continuation)
+        assert challenge.challenge == b"<1896.697170952@postoffice.reston.mci.net>"
+        connection.respond(b"tim b913a602c7eda7a495b4e6e7334d3890")
+        assert connection.data_to_send() == b"dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\r\n"
+        with pytest.raises(ImapMisuse, match="no challenge"):
+            connection.respond(b"again")
+
+    def test_none_is_left_over_for_the_next_command(self) -> None:
+        connection = greeted()
+        connection.send(commands.authenticate("PLAIN"))
+        feed(connection, b"+ \r\nA1 NO changed my mind\r\n")
+        with pytest.raises(ImapMisuse, match="no challenge"):
+            connection.respond(b"late")
+
+    def test_a_literal_is_no_challenge(self) -> None:
+        connection = greeted()
+        connection.send(commands.login("a", Secret("\xe4")))
+        feed(connection, b"+ go on\r\n")
+        with pytest.raises(ImapMisuse, match="no challenge"):
+            connection.respond(b"")
+
+    @pytest.mark.parametrize("text", [b"what now?", b"AGZ", "\xe4".encode(), b"====", b"\xff\xff"])
+    def test_what_is_no_base64(self, text: bytes) -> None:
+        connection = greeted()
+        connection.send(commands.authenticate("PLAIN"))
+        [challenge] = feed(connection, b"+ " + text + b"\r\n")
+        assert isinstance(challenge, Continuation)
+        assert challenge.challenge is None
+
+    def test_nothing_of_one_is_shown(self) -> None:
+        connection = greeted()
+        connection.send(commands.authenticate("PLAIN"))
+        [challenge] = feed(connection, b"+ c2VjcmV0\r\n")
+        assert "c2VjcmV0" not in repr(challenge)

@@ -74,8 +74,8 @@ ONE = UidSet.from_uids([1])
         lambda: commands.login("a\0", Secret("b")),
         lambda: commands.login("a", Secret("b\0")),
         lambda: commands.login("\ud800", Secret("b")),
-        lambda: commands.authenticate_plain("a\0b", Secret("c"), True),
-        lambda: commands.authenticate_plain("a", Secret("\0"), False),
+        lambda: commands.authenticate("PLAIN LOGOUT"),
+        lambda: commands.authenticate("", b"a"),
         lambda: commands.examine("a\0"),
         lambda: commands.examine(b"a\0"),
         lambda: commands.examine("\udc80"),
@@ -153,8 +153,7 @@ def test_commands_as_they_are_sent(command: Command, line: bytes) -> None:
 def test_secrets_do_not_show() -> None:
     for command in (
         commands.login("fred", Secret("geheim")),
-        commands.authenticate_plain("fred", Secret("geheim"), initial=True),
-        commands.authenticate_plain("fred", Secret("geheim"), initial=False),
+        commands.authenticate("PLAIN", b"\0fred\0geheim"),
     ):
         assert "geheim" not in repr(command) + str(command)
         assert "AGZyZWQAZ2VoZWlt" not in repr(command) + str(command) + repr(command.parts)

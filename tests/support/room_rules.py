@@ -30,7 +30,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "config": "model search sealing",
         "store": "model sealing telemetry",
         "net": "model telemetry",
-        "upstream": "model imap identity search octets net telemetry",
+        "upstream": "model imap sasl identity search octets net telemetry",
         "index": "model maildrop identity octets adapt telemetry",
         "session": "model pop3 maildrop adapt octets net telemetry",
         "telemetry": "model",

@@ -1,0 +1,204 @@
+"""Signing in over a connection that is there: one way after the other, as far as that makes sense."""
+
+import re
+from base64 import b64encode
+
+import trio
+
+from bridge.imap import commands
+from bridge.imap.events import Continuation, Tagged
+from bridge.model.failures import (
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamLoginFailed,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+from bridge.model.secret import Secret
+from bridge.model.settings import AccountSettings
+from bridge.sasl import BearerProblem, Conversation, SaslError, ServerUnproven
+from bridge.upstream.failures import PASSING_CODES, pause_of, quoted
+from bridge.upstream.link import EVENT_LIMIT, Link
+from bridge.upstream.ways import LOGIN, Ways
+
+INITIAL_OCTETS = 4096
+"""The longest first response that goes along with AUTHENTICATE: some servers take no longer line than 8,192 octets."""
+
+MOST_CHALLENGES = 8
+"""More than any mechanism here has."""
+
+REFUSING_CODES = frozenset(
+    {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED", "CONTACTADMIN"}
+)
+"""Response codes that say that this user may not sign in (RFC 5530 §3)."""
+
+# Servers that use no response codes say so in words; a wrong password must not look like it.
+_PASSING_WORDS = re.compile(r"too many|unavailable|temporary (?:failure|error)|temporarily unable", re.IGNORECASE)
+
+
+class TokenRefused(UpstreamLoginFailed):
+    """The server does not take this token. Another may do: tokens end, and are taken back, without a word."""
+
+
+class Authenticating:
+    """One account's way in. `mechanism` is what was used last, for reports.
+
+    `definite` tells of the last refusal whether it was clearly about user and password (RFC 5530 §3).
+    """
+
+    def __init__(self, settings: AccountSettings) -> None:
+        self.mechanism = ""
+        self.definite = True
+        self._settings = settings
+        self._name = settings.name
+        self._ways = Ways(settings)
+
+    async def with_password(self, link: Link) -> None:
+        """Sign in with user and password. Raises `UpstreamError`s; what is tried next is decided by what a server says.
+
+        A BAD is about the command, never about the password: another way may do. So is a NO that came before the server
+        was sent anything to tell by whether the password is right: it keeps none that this way can use.
+        """
+        answer: Tagged | None = None
+        for way in self._ways.conversations(self._ways.with_password(link)):
+            answer, tested = await self._try(link, way)
+            if answer.kind == "OK":
+                return
+            if answer.kind == "NO" and (tested or self._passing(answer)):
+                break
+            self._ways.unfit.add(way if isinstance(way, str) else way.name)
+        raise self._no_way(link) if answer is None else self._not_taken(answer)
+
+    async def with_token(self, link: Link, token: Secret) -> None:
+        """Sign in with a token. Raises `TokenRefused` for one that is not taken, and `UpstreamError`s as above."""
+        try:
+            ways = self._ways.with_token(link, token)
+        except SaslError as failure:
+            raise UpstreamLoginFailed(self._name, f"account {self._name}: {failure}") from failure
+        answer, problem = None, None
+        for way in ways:
+            answer, _ = await self._try(link, way)
+            if answer.kind == "OK":
+                return
+            problem = way.problem
+            if answer.kind == "NO" or problem is not None:
+                break
+            self._ways.unfit.add(way.name)
+        if answer is None:
+            raise self._takes_no_token(link)
+        raise self._token_not_taken(answer, problem or BearerProblem(), token)
+
+    # --- one way
+
+    async def _try(self, link: Link, way: Conversation | str) -> tuple[Tagged, bool]:
+        """Try one way; gives the answer, and whether it can be about the password."""
+        if isinstance(way, str):
+            self.mechanism = LOGIN
+            return await link.ask(commands.login(self._settings.user, self._settings.password)), True
+        try:
+            answer = await self._converse(link, way)
+            if answer.kind == "OK":
+                way.succeeded()
+        except ServerUnproven as failure:
+            sentence = f"account {self._name}: {failure} Somebody may be in between"
+            raise link.lose(UpstreamBroken(self._name, sentence)) from failure
+        return answer, way.tested
+
+    async def _converse(self, link: Link, way: Conversation) -> Tagged:
+        first = way.initial()
+        at_once = first is not None and link.can("SASL-IR") and len(first) <= INITIAL_OCTETS
+        self.mechanism = f"AUTHENTICATE {way.name}{' with an initial response' if at_once else ''}"
+        tag = link.begin(commands.authenticate(way.name, first if at_once else None))
+        waiting = None if at_once else first
+        challenges, patience = 0, link.patience()
+        for _ in range(EVENT_LIMIT):
+            event = await link.step(patience)
+            if isinstance(event, Tagged) and event.tag == tag:
+                return event
+            if isinstance(event, Continuation):
+                if challenges == MOST_CHALLENGES:
+                    break
+                link.imap.respond(await _response(way, event) if waiting is None else waiting)
+                waiting, challenges = None, challenges + 1
+                patience.renew()
+        raise link.lose(UpstreamBroken(self._name, f"account {self._name}: the server's answer has no end"))
+
+    # --- what a refusal means
+
+    def _no_way(self, link: Link) -> UpstreamError:
+        advice = "with TLS it may" if not link.stream.tls else "it may want another way to sign in"
+        sentence = f"account {self._name}: the server takes no password on this connection; {advice}"
+        return UpstreamRefused(self._name, sentence, "LOGINDISABLED")
+
+    def _takes_no_token(self, link: Link) -> UpstreamError:
+        offers = ", ".join(sorted(name.removeprefix("AUTH=") for name in link.imap.capabilities if "AUTH=" in name))
+        sentence = (
+            f"account {self._name}: the server takes no token (it offers neither OAUTHBEARER nor XOAUTH2, but"
+            f" {offers or 'nothing'}): is `host` the provider's own, and does it want TLS?"
+        )
+        return UpstreamRefused(self._name, sentence, "LOGINDISABLED")
+
+    def _passing(self, answer: Tagged) -> bool:
+        """Tell whether a NO says `not now` rather than `no`."""
+        code = answer.code.name if answer.code else ""
+        words = code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text)
+        return bool(code in PASSING_CODES or words or pause_of(code, answer.text))
+
+    def _not_now(self, answer: Tagged, said: str) -> UpstreamUnavailable:
+        pause = pause_of(answer.code.name if answer.code else "", answer.text)
+        return UpstreamUnavailable(self._name, f"account {self._name}: the server lets nobody in just now{said}", pause)
+
+    def _not_taken(self, answer: Tagged) -> UpstreamError:
+        said = _said(answer.text, self._settings.password, self._settings.user)
+        if answer.kind == "BAD" or self._passing(answer):
+            return self._not_now(answer, said)
+        # What no code says to be about the password may have another reason: worth a try sooner.
+        self.definite = (answer.code.name if answer.code else "") in REFUSING_CODES
+        sentence = (
+            f"account {self._name}: the server does not take this user and password{said}; "
+            "correct them in the config and reload"
+        )
+        return UpstreamLoginFailed(self._name, sentence)
+
+    def _token_not_taken(self, answer: Tagged, problem: BearerProblem, token: Secret) -> UpstreamError:
+        said = _said(answer.text, token, self._settings.user)
+        if not problem.status and (answer.kind == "BAD" or self._passing(answer)):
+            return self._not_now(answer, said)
+        self.definite = False  # another token may be taken
+        words = " ".join(_explained(problem))
+        why = "" if token.reveal() in words else words
+        sentence = f"account {self._name}: the server does not take the token for {self._settings.user}{why}{said}"
+        return TokenRefused(self._name, sentence)
+
+
+async def _response(way: Conversation, event: Continuation) -> bytes | None:
+    """Answer a challenge; None cancels, where the mechanism has none like it. What is slow is computed in a thread."""
+    challenge = event.challenge
+    if challenge is None:
+        return None
+    try:
+        if way.slow(challenge):
+            return await trio.to_thread.run_sync(way.answer, challenge)
+        return way.answer(challenge)
+    except ServerUnproven:
+        raise
+    except SaslError:
+        return None
+
+
+def _explained(problem: BearerProblem) -> list[str]:
+    """Say what a refusal's words mean; nothing where there are none."""
+    told = [f": it says {problem.status}" if problem.status else ""]
+    if problem.scope:
+        told.append(f"and wants a token for the scope {problem.scope}")
+    if problem.schemes and "bearer" not in problem.schemes.lower():
+        told.append(f"and takes tokens of the kind {problem.schemes} alone")
+    return [word for word in told if word]
+
+
+def _said(text: str, secret: Secret, user: str) -> str:
+    """Quote the server, unless it repeats what was sent: some repeat a whole command they do not like."""
+    plain = secret.reveal()
+    spellings = (plain, b64encode(plain.encode("utf-8", "surrogateescape")).decode())
+    message = b64encode(f"\0{user}\0{plain}".encode("utf-8", "surrogateescape")).decode()
+    return "" if any(one and one in text for one in (*spellings, message)) else quoted(text)
