@@ -8,6 +8,7 @@ from pydantic import Field
 
 from bridge.config import values
 from bridge.config.kinds import FilePath, Mailbox, Name, Size, Switch, Text, number, one_of, seconds
+from bridge.config.oauth import oauth_settings
 from bridge.config.problems import KeyPath
 from bridge.config.reading import Reading
 from bridge.config.secret_keys import (
@@ -20,8 +21,9 @@ from bridge.config.secret_keys import (
     PasswordFile,
     one_password,
 )
-from bridge.config.tables import NotBuilt, Reads, Table, entry
+from bridge.config.tables import Reads, Table, entry
 from bridge.model.names import AccountId
+from bridge.model.oauth import OAuthSettings
 from bridge.model.presets import DEFAULT_CONNECTIONS, PRESETS
 from bridge.model.registries import ACCOUNT_QUIRKS
 from bridge.model.settings import AccountSettings, TlsMode
@@ -63,8 +65,11 @@ class Account(Table):
         [], WAYS["password_command"], sample=["pass", "show", "family"], shown="none"
     )
     password_credential: PasswordCredential = entry("", WAYS["password_credential"], sample="family", shown="none")
-    oauth: Annotated[dict[str, object], Reads(values.any_table, "table"), NotBuilt()] = entry(
-        {}, "signing in by token instead of a password: `{ provider, client_id, flow }`", shown="none"
+    oauth: Annotated[dict[str, object], Reads(values.any_table, "table")] = entry(
+        {},
+        "signing in by token instead of a password: see below",
+        sample={"provider": "microsoft", "client_id": "…", "flow": "device"},
+        shown="none",
     )
     mailboxes: Annotated[list[Mailbox], Field(min_length=1)] = entry(
         ["INBOX"], 'names as people write them, or `"\\\\Junk"`, `"\\\\All"` by special use'
@@ -110,12 +115,26 @@ def account_settings(
         _check_sign_in(name, account, raw[name], path, reading)
         password = one_password(account, raw[name], path, reading, instead=("oauth",))
         common = common_settings(account, raw[name], path, reading)
-        found[name] = replace(common, id=AccountId(account.id or name), name=name, user=account.user, password=password)
+        found[name] = replace(
+            common,
+            id=AccountId(account.id or name),
+            name=name,
+            user=account.user,
+            password=password,
+            oauth=_oauth(account, raw[name], path, reading),
+        )
         first = ids.setdefault(found[name].id, name)
         if first != name:
             told = (*path, "id") if "id" in raw[name] else path
             reading.problems.add(told, f"has the same id as account.{first}")
     return found
+
+
+def _oauth(account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> OAuthSettings | None:
+    if "oauth" not in raw or not isinstance(raw["oauth"], dict):
+        return None
+    usual = PRESETS[account.provider].authority if account.provider else ""
+    return oauth_settings(raw["oauth"], (*path, "oauth"), reading, usual=usual, user=account.user)
 
 
 def _check_name(name: str, path: KeyPath, reading: Reading) -> None:

@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from bridge.config.account import Account
 from bridge.config.device import Device
 from bridge.config.listener import Listener
+from bridge.config.oauth import OAuth
 from bridge.config.server import Server
 from bridge.config.tables import NotBuilt, Reads, Table, as_toml, detail, not_built
 
@@ -20,6 +21,9 @@ TABLES: tuple[tuple[str, str, type[Table]], ...] = (
     ("[account.NAME]", "[account.family]", Account),
     ("[device.NAME]", "[device.fax]", Device),
 )
+
+INNER: tuple[tuple[str, type[Table]], ...] = (("`oauth` of an account", OAuth),)
+"""Tables inside others: the example shows them in one line each."""
 
 EXAMPLE_HEAD = """\
 # popbridge: /etc/popbridge/popbridge.toml
@@ -59,7 +63,8 @@ def example() -> str:
 
 def reference() -> str:
     """Give the page that describes every key, as Markdown."""
-    tables = "".join(_reference_table(header, model) for header, _, model in TABLES)
+    tables = "".join(_reference_table(f"`{header}`", model) for header, _, model in TABLES)
+    tables += "".join(_reference_table(header, model) for header, model in INNER)
     return REFERENCE_HEAD + tables + PASSTHROUGH
 
 
@@ -85,7 +90,7 @@ def _plain(field: FieldInfo) -> str:
 def _reference_table(header: str, model: type[Table]) -> str:
     rows = "".join(_row(name, field) for name, field in model.model_fields.items())
     about = " ".join((model.__doc__ or "").split())
-    return f"\n## `{header}`\n\n{about}\n\n| key | value | default | what it does |\n|---|---|---|---|\n{rows}"
+    return f"\n## {header}\n\n{about}\n\n| key | value | default | what it does |\n|---|---|---|---|\n{rows}"
 
 
 def _row(name: str, field: FieldInfo) -> str:

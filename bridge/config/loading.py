@@ -9,13 +9,14 @@ from bridge.config.account import Account, account_settings
 from bridge.config.device import Device, device_settings
 from bridge.config.lines import TooDeep, find_lines
 from bridge.config.listener import Listener, listener_settings
-from bridge.config.problems import KeyPath, Problems, dotted, printable, suggestion
+from bridge.config.problems import KeyPath, Problems, dotted, listed, printable, suggestion
 from bridge.config.reading import Reading
 from bridge.config.server import Server, server_settings
 from bridge.config.tables import AnyTable, read_table
+from bridge.config.token_keys import WAYS
 from bridge.config.values import NOT_SUPPORTED
 from bridge.model.failures import ConfigError
-from bridge.model.settings import Settings
+from bridge.model.settings import AccountSettings, Settings
 
 LARGEST = 2**20
 """Octets: ten thousand devices fit, and a wrong file such as a disk image is not read whole."""
@@ -115,6 +116,7 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
     devices = _tables(raw, "device", problems)
     server = read_table(Server, raw.get("server", {}), ("server",), problems)
     by_name = account_settings(_read_all(Account, accounts, "account", problems), accounts, reading)
+    _check_token_key(by_name, server, problems)
     by_device = device_settings(_read_all(Device, devices, "device", problems), devices, by_name, reading)
     if not devices and not problems.spoiled(("device",)):
         problems.add(("device",), "there is none: write a [device.NAME] table, or nobody can log in")
@@ -124,6 +126,16 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
         accounts={account.id: account for account in by_name.values()},
         devices={device.id: device for device in by_device.values()},
     )
+
+
+def _check_token_key(accounts: Mapping[str, AccountSettings], server: Server, problems: Problems) -> None:
+    """Tokens that somebody signed in for are kept, and never in clear."""
+    if any(getattr(server, way) for way in WAYS):
+        return
+    for name, account in accounts.items():
+        if account.oauth is not None and not account.oauth.unattended:
+            path = ("account", name, "oauth")
+            problems.add(path, f"keeps tokens sealed: give the key for that in [server], as {listed(WAYS)}")
 
 
 def _tables(raw: dict[str, object], section: str, problems: Problems) -> dict[str, dict[str, object]]:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from bridge.config import values
 from bridge.config.files import read_bounded
@@ -62,7 +62,7 @@ def one_password(
     """
     given = [way for way in raw if way in WAYS or way in instead]
     if not given:
-        reading.problems.add(path, f"has no password: give exactly one of {listed((*_offered(instead), *WAYS))}")
+        reading.problems.add(path, f"has no password: give exactly one of {listed(_offered(instead))}")
     for way in given[1:]:
         reading.problems.add((*path, way), f"is one password too many: '{given[0]}' is given already")
     secrets = [_find(table, way, path, reading) for way in given if way in WAYS]
@@ -70,7 +70,8 @@ def one_password(
 
 
 def _offered(instead: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(way for way in instead if way.startswith("password"))
+    hashes = tuple(way for way in instead if way.startswith("password"))
+    return (*hashes, *WAYS, *(way for way in instead if way not in hashes))
 
 
 def _find(table: HasPassword, way: str, path: KeyPath, reading: Reading) -> Secret:
@@ -82,25 +83,33 @@ def _find(table: HasPassword, way: str, path: KeyPath, reading: Reading) -> Secr
         reading.problems.add((*path, way), str(wrong))
         return NO_PASSWORD
     try:
-        return Secret(values.secret_text(_cut(octets)))
+        return Secret(values.secret_text(cut(octets)))
     except values.Wrong as wrong:
         reading.problems.add((*path, way), f"the password it gives {wrong}")
         return NO_PASSWORD
 
 
 def _octets(table: HasPassword, way: str, reading: Reading) -> bytes:
+    return secret_octets(way.removeprefix("password_"), getattr(table, way), reading)
+
+
+def secret_octets(way: str, value: Any, reading: Reading) -> bytes:
+    """Give what a key leads to whose name ends in `way`: file, env, credential or command. Raises `Wrong`.
+
+    Blocks, for a command up to 10 s.
+    """
     match way:
-        case "password_file":
-            return read_bounded(reading.path(table.password_file), LONGEST)
-        case "password_env":
-            return from_variable(table.password_env, reading.environ)
-        case "password_credential":
-            return read_bounded(credential(table.password_credential, reading.environ), LONGEST)
+        case "file":
+            return read_bounded(reading.path(value), LONGEST)
+        case "env":
+            return from_variable(value, reading.environ)
+        case "credential":
+            return read_bounded(credential(value, reading.environ), LONGEST)
         case _:
-            return _from_command(table.password_command, reading)
+            return _from_command(value, reading)
 
 
-def _cut(octets: bytes) -> str:
+def cut(octets: bytes) -> str:
     """Cut one newline, however it is written."""
     try:
         return octets.removesuffix(b"\n").removesuffix(b"\r" if octets.endswith(b"\n") else b"").decode()

@@ -70,6 +70,8 @@ def detail(field: FieldInfo, name: str) -> Any:
 
 def as_toml(value: object) -> str:
     """Write a value as the file would. JSON's texts, numbers, booleans and lists are TOML's."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {as_toml(one)}' for key, one in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)
 
 

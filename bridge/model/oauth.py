@@ -23,7 +23,7 @@ class OAuthSettings:
 
     `key` is the private key that signs assertions, `certificate` what belongs to it, both PEM; `key_id` is the key's
     name where it has one. `subject` is the user whom a service account acts for. `client_auth` tells where the client's
-    secret goes (RFC 6749 §2.3.1).
+    secret goes (RFC 6749 §2.3.1). `redirect_uri` is where a browser is sent back to; empty for a port of our own.
     """
 
     authority: str
@@ -42,6 +42,7 @@ class OAuthSettings:
     subject: str = ""
     key_id: str = ""
     client_auth: Literal["post", "basic"] = "post"
+    redirect_uri: str = ""
 
     @property
     def unattended(self) -> bool:

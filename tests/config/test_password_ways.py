@@ -111,7 +111,7 @@ def test_no_secret_is_shown_by_settings(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_shown_by_a_traceback(tmp_path: Path) -> None:
-    text = with_password('password = ["hunter2"]\npassword_env = "hunter2"\noauth = { hunter2 = "hunter2" }')
+    text = with_password('password = ["hunter2"]\npassword_env = "hunter2"\noauth = { client_id = ["hunter2"] }')
     with pytest.raises(ConfigError) as caught:
         settings(tmp_path, text)
     shown = "".join(traceback.format_exception(caught.value))
