@@ -11,6 +11,7 @@ import trio
 from bridge.model.admin import ResetDone, Undone
 from bridge.model.failures import BridgeError, MaildropInUse
 from bridge.model.names import EntrySeq, Uidl
+from bridge.model.oauth import Tokens
 from bridge.model.settings import DeviceSettings, Settings
 from bridge.serve.explaining import Explaining, Find
 from bridge.serve.importing import Importing
@@ -173,6 +174,19 @@ class Administration:
         if self._running is not None and account.settings is not None:
             await self._running.live.look(account.id)
         return {"account": account.name, "mailboxes": [key.mailbox for key in mailboxes]}
+
+    async def account_signed_in(self, name: str, tokens: Tokens) -> Facts:
+        """Keep the tokens that somebody signed in for, sealed, and have them used. Raises `NoKey` without a key."""
+        account = await self._account(name)
+        if account.settings is None or account.settings.oauth is None:
+            raise NotNow(
+                f"account {account.name} does not sign in by token in the configuration that popbridge has: give it"
+                " `oauth`, and reload popbridge if it runs"
+            )
+        await self._store.save_secret("oauth", account.id, tokens.text())
+        if self._running is not None:
+            self._running.live.signed_in(account.id)
+        return {"account": account.name}
 
     async def account_forget(self, name: str) -> Facts:
         """Take the messages of an account for gone that is not in the configuration any more."""

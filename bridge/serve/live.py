@@ -39,6 +39,10 @@ class Live(Protocol):
         """Have the account's mailboxes looked at now, and what was accepted as gone believed. Waits for no upstream."""
         ...
 
+    def signed_in(self, account: AccountId) -> None:
+        """Tell that the store has new tokens for the account: it is signed in to anew. Waits for nothing."""
+        ...
+
     def released(self) -> None:
         """Tell that there are intents to be carried out which were held before. Waits for nothing."""
         ...

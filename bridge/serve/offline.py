@@ -1,5 +1,6 @@
 """Commands while no popbridge runs: the state is held for as long as one takes, so nothing else writes."""
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import outcome
 import trio
 
-from bridge.model.failures import StoreLocked
+from bridge.model.failures import StoreLocked, StoreUnavailable
 from bridge.model.settings import Settings
 from bridge.serve.admin import Administration, Facts
 from bridge.serve.progress import unwatched
@@ -25,9 +26,11 @@ def administer_offline(settings: Settings, command: str, arguments: Mapping[str,
 
 
 async def _administer(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Facts:
-    must_exist(Path(settings.server.state_dir))
+    _may_be_begun(Path(settings.server.state_dir), command)
     try:
         async with open_store(settings.server.state_dir) as store:
+            if settings.server.token_keys:
+                await store.use_keys(settings.server.token_keys)
             await store.use_keys(settings.server.token_keys)
             return await _carried_out(store, settings, command, arguments)
     except StoreLocked as failure:
@@ -35,6 +38,17 @@ async def _administer(settings: Settings, command: str, arguments: Mapping[str, 
             f"{failure}, and none answers at {settings.server.control}: if it runs with another configuration, name"
             " that with --config; else end it first"
         ) from failure
+
+
+def _may_be_begun(state_dir: Path, command: str) -> None:
+    """See that there is a database. To sign in comes before all else, so that begins one, but for its owner alone."""
+    if command != "account_signed_in":
+        must_exist(state_dir)
+    elif state_dir.exists() and state_dir.stat().st_uid != os.geteuid():
+        try:
+            must_exist(state_dir)
+        except StoreUnavailable as failure:
+            raise StoreUnavailable(f"{failure}, and {state_dir} is another user's: start popbridge first") from failure
 
 
 async def _carried_out(store: Store, settings: Settings, command: str, arguments: Mapping[str, Any]) -> Facts:

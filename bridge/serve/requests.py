@@ -5,6 +5,8 @@ from typing import Any, Literal, assert_never, get_args
 
 from bridge.model.failures import BridgeError, WrongRequest
 from bridge.model.names import EntrySeq, Uidl
+from bridge.model.oauth import Tokens
+from bridge.model.secret import Secret
 from bridge.serve.admin import Administration, Facts
 from bridge.serve.progress import Progress
 
@@ -19,6 +21,7 @@ AdminCommand = Literal[
     "explain",
     "account_accept",
     "account_forget",
+    "account_signed_in",
     "resume",
     "backup",
 ]
@@ -31,6 +34,10 @@ LONGEST_AGE = 100 * 365.25 * 86400.0
 
 LONGEST_TEXT = 4096
 """Characters of a name, a unique-id or a path: no argument is meant to be longer."""
+
+
+LONGEST_TOKENS = 256 * 1024
+"""Characters: two tokens of 64 KiB each, which is more than any server gives, with room around them."""
 
 
 class UnknownCommand(BridgeError):
@@ -66,6 +73,8 @@ async def carry_out(admin: Administration, command: str, arguments: Mapping[str,
             return await admin.account_accept(asked.only("account").text("account"))
         case "account_forget":
             return await admin.account_forget(asked.only("account").text("account"))
+        case "account_signed_in":
+            return await admin.account_signed_in(asked.only("account", "tokens").text("account"), asked.tokens())
         case "resume":
             asked.only()
             return await admin.resume()
@@ -127,6 +136,16 @@ class _Asked:
         if not isinstance(found, list) or not all(map(_is_pair, found)):
             raise WrongRequest("pairs must be a list of entries with unique-ids")
         return [(EntrySeq(seq), Uidl(uidl)) for seq, uidl in found]
+
+    def tokens(self) -> Tokens:
+        """Give tokens, as they are kept."""
+        found = self._given.get("tokens")
+        if not isinstance(found, str) or len(found) > LONGEST_TOKENS:
+            raise WrongRequest("tokens must be a text as they are kept")
+        try:
+            return Tokens.parse(Secret(found))
+        except ValueError as wrong:
+            raise WrongRequest(f"tokens must be a text as they are kept: {wrong}") from None
 
     def age(self) -> float | None:
         """Give an age in seconds, or None for all."""

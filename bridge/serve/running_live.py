@@ -49,6 +49,11 @@ class RunningLive:
         if (index := self._accounts.indexed.get(account)) is not None:
             await index.believe()
 
+    def signed_in(self, account: AccountId) -> None:
+        """Have it tried again. An account that is gone meanwhile is passed over."""
+        if account in self._accounts.indexed:
+            self._accounts.upstream(account).sign_in_again()
+
     def released(self) -> None:
         """Wake whoever carries intents out."""
         self._intents.promised()

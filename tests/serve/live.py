@@ -21,6 +21,7 @@ class FakeLive:
         self.reloaded: list[DeviceId] = []
         self.looked: list[AccountId] = []
         self.releases = 0
+        self.new_tokens: list[AccountId] = []
         self.back: list[int] = []
         self.down: set[AccountId] = set()
         self.emptied: set[int] = set()
@@ -50,6 +51,9 @@ class FakeLive:
     async def look(self, account: AccountId) -> None:
         await trio.lowlevel.checkpoint()
         self.looked.append(account)
+
+    def signed_in(self, account: AccountId) -> None:
+        self.new_tokens.append(account)
 
     def released(self) -> None:
         self.releases += 1
