@@ -9,9 +9,9 @@ from bridge.net.errors import DeviceGone, DeviceIdle, NetError
 from bridge.net.keepalive import give_up_after
 from bridge.net.stream import Stream
 
-READ_AHEAD = 2048
-"""Octets of input taken at once: 250 commands that are pipelined. Whoever floods gets as many answered at a turn, in
-some 2 ms, and all others wait so long."""
+READ_AHEAD = 512
+"""Octets of input taken at once: 50 RETRs that are pipelined. Whoever floods gets as many answered at a turn, in less
+than half a millisecond mostly, and all others wait so long."""
 
 PIECE = 65_536
 """Octets handed to TLS at once: it keeps a second, encrypted copy of them."""
@@ -73,10 +73,11 @@ class DevicePump:
         return bool(caught)
 
     async def receive(self, *, unfinished: bool = False) -> bytes:
-        """Give what has come, at most 2 KiB; `b""` when the device ended its half, behind all it sent. `unfinished`: of
-        a command, so that it puts nothing off. RFC 1939 §3 has a command reset the timer, not an octet of one.
+        """Give what has come, at most 512 octets; `b""` when the device ended its half, behind all it sent.
 
-        Waits. Raises `DeviceGone` when the device reset the connection, behind all it sent. Cancelled, nothing is lost.
+        `unfinished`: of a command, so that it puts nothing off. RFC 1939 §3 has a command reset the timer, not an octet
+        of one. Waits. Raises `DeviceGone` when the device reset the connection, behind all it sent. Cancelled, nothing
+        is lost.
         """
         if self._ended:
             await trio.lowlevel.checkpoint()

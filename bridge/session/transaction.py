@@ -120,6 +120,7 @@ class Transaction:
         self._joined = joined
         self._listings = listings or Listings()
         self._queued: list[MsgNum] = []
+        self._gone = 0  # octets of what is marked, so that STAT costs the same however much that is
         self._prepared: _Prepared | None = None
 
     def at_once(self, command: Retr) -> bool:
@@ -170,6 +171,7 @@ class Transaction:
             case Rset():
                 # RFC 1460 §5: this is taken back too; to where the session began, so that nothing is fetched again.
                 self.marks.deleted.clear()
+                self._gone = 0
                 self.marks.accessed = self.maildrop.accessed
                 self._pop3.ok(f"maildrop has {len(self.maildrop)} messages")
             case List(num=number) | UidlAsked(num=number) | Retr(num=number) | Top(num=number) | Dele(num=number):
@@ -195,8 +197,7 @@ class Transaction:
 
     def _stat(self) -> None:
         """STAT counts what is not marked as deleted (RFC 1939 §5)."""
-        gone = sum(self.maildrop.sizes[num - 1] for num in self.marks.deleted)
-        self._pop3.stat(len(self.maildrop) - len(self.marks.deleted), self.maildrop.total - gone)
+        self._pop3.stat(len(self.maildrop) - len(self.marks.deleted), self.maildrop.total - self._gone)
 
     async def _listing(self, command: List | UidlAsked) -> None:
         left = len(self.maildrop) - len(self.marks.deleted)
@@ -231,6 +232,7 @@ class Transaction:
             self._pop3.unique_id(num, self.maildrop.uidls[num - 1])
         elif isinstance(command, Dele):
             self.marks.deleted.add(num)
+            self._gone += self.maildrop.sizes[num - 1]
             count("dele")
             self._pop3.ok(f"message {num} deleted")
         elif self.maildrop.stub(num):

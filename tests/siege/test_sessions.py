@@ -186,3 +186,26 @@ async def test_a_long_line_is_answered_once_and_an_endless_one_is_the_end(
         assert await caller.hear() == "-ERR that line is too long"
         assert await caller.hear() == ENDED
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("line", "most"), [("STAT", 8), ("LIST", 8), ("RETR 99\r\nNOOP", 16), ("NOOP", 25), ("X", 40)])
+async def test_a_flood_leaves_all_others_their_turns(
+    autojump_clock: MockClock, house: House, line: str, most: int
+) -> None:
+    caller = house.call()
+    await caller.log_in()
+    flood = f"{line}\r\n".encode() * 1000
+    turns = 0
+
+    async def neighbour() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(caller.send, flood + b"QUIT\r\n")
+        nursery.start_soon(neighbour)
+        assert (await caller.hear_all())[-1] == "+OK goodbye"
+        nursery.cancel_scope.cancel()
+    assert turns >= flood.count(b"\n") / most
