@@ -5,6 +5,7 @@ from typing import Any
 
 import trio
 
+from bridge.model.logins import recoverable
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 
 VERSION = 1
@@ -77,6 +78,8 @@ def _device(device: DeviceSettings, settings: Settings, stored: Mapping[str, Any
     return {
         "name": device.name,
         "login": device.login,
+        "auth": list(device.auth),
+        "recoverable": recoverable(device),
         "sources": [f"{settings.accounts[source.account].name}/{source.mailbox}" for source in device.sources],
         "messages": None,
         "octets": None,

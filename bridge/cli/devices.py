@@ -27,7 +27,7 @@ def lines(devices: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the table of devices."""
     from bridge.cli.tables import table
 
-    head = ("device", "login", "reads", "messages", "size", "hidden", "pending", "held", "last session")
+    head = ("device", "login", "signs in by", "reads", "messages", "size", "hidden", "pending", "held", "last session")
     return table(head, map(_row, devices))
 
 
@@ -37,6 +37,7 @@ def _row(device: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         device["name"],
         device["login"],
+        _ways(device),
         ", ".join(device["sources"]),
         device["messages"],
         size(device["octets"]),
@@ -45,6 +46,12 @@ def _row(device: Mapping[str, Any]) -> tuple[object, ...]:
         device.get("held", 0),
         "now" if device["in_session"] else _last(device["last_session"]),
     )
+
+
+def _ways(device: Mapping[str, Any]) -> str:
+    """Tell how it may sign in, and mark a password that whoever reads the configuration and its keys can have."""
+    ways = ", ".join(device.get("auth", ()))
+    return f"{ways} (recoverable password)" if device.get("recoverable") else ways
 
 
 def _last(session: Mapping[str, Any] | None) -> str:

@@ -1,9 +1,11 @@
 """`popbridge password`: a device's `password_hash`."""
 
+import os
 import sys
 
 import click
 
+from bridge.cli.settings import config_option, config_path
 from bridge.model.failures import BridgeError
 from bridge.model.secret import Secret
 
@@ -16,20 +18,44 @@ class UnusablePassword(BridgeError):
 
 
 @click.command("password", short_help="Print a device's password_hash.")
+@config_option
 @click.option("--generate", is_flag=True, help="Make a password up, and print it to stderr.")
-def command(generate: bool) -> None:
+@click.option("--scram", is_flag=True, help="Add what SCRAM-SHA-256 and SCRAM-SHA-1 need, as a list.")
+@click.option("--recoverable", metavar="LOGIN", help="Seal the password itself, for the device of that login.")
+def command(generate: bool, scram: bool, recoverable: str | None) -> None:
     """Print the password_hash for a device's password.
 
     The password is read from stdin; on a terminal it is asked for twice and not shown. Only the hash is printed
     to stdout. With --generate a password is made up and printed to stderr, once: it is kept nowhere.
-    """
-    from bridge.config.passwords import generate_password, hash_password
 
+    CRAM-MD5 and APOP need the password itself. With --recoverable it is sealed with the first key of token_key_… of
+    the configuration, and every way to log in can be checked with that. LOGIN is the device's, which it is bound to.
+    """
+    from bridge.config.passwords import generate_password
+
+    if scram and recoverable is not None:
+        raise click.UsageError("--recoverable will do for SCRAM too: leave --scram out")
     password = generate_password() if generate else _asked()
-    hashed = hash_password(password)
+    kept = _kept(password, scram, recoverable)
     if generate:
         click.echo(f"password: {password.reveal()}", err=True)
-    click.echo(hashed)
+    click.echo(kept)
+
+
+def _kept(password: Secret, scram: bool, recoverable: str | None) -> str:
+    """Give the value of `password_hash`: a text without its quotes, or a list with them."""
+    from bridge.config import hash_password, load_keys
+    from bridge.config.tables import as_toml
+    from bridge.config.verifiers import make_verifier, seal_password
+
+    if recoverable is not None:
+        return seal_password(password, recoverable, load_keys(config_path(), environ=os.environ))
+    if not scram:
+        return hash_password(password)
+    try:
+        return as_toml([hash_password(password), make_verifier("SHA-256", password), make_verifier("SHA-1", password)])
+    except ValueError as refused:
+        raise UnusablePassword(str(refused)) from None
 
 
 def _asked() -> Secret:

@@ -1,6 +1,7 @@
 """Configuration: a schema that documents itself, read with every mistake told at once."""
 
-from bridge.config.loading import load
-from bridge.config.passwords import generate_password, hash_password, parse_hash, verify
+from bridge.config.loading import load, load_keys
+from bridge.config.passwords import generate_password, hash_password, parse_hash
+from bridge.config.verifiers import verify
 
-__all__ = ["generate_password", "hash_password", "load", "parse_hash", "verify"]
+__all__ = ["generate_password", "hash_password", "load", "load_keys", "parse_hash", "verify"]

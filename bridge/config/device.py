@@ -1,12 +1,12 @@
 """`[device.NAME]`: a device, its login and what it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bridge.config import passwords, values
+from bridge.config import values, verifiers
 from bridge.config.kinds import AnySpan, AuthList, FirstContact, Network, Size, Switch, Text, number, one_of
 from bridge.config.problems import KeyPath, quoted
 from bridge.config.reading import Reading
@@ -24,6 +24,7 @@ from bridge.config.sources import AnySource, source_settings
 from bridge.config.tables import NotBuilt, Reads, Table, entry
 from bridge.model.names import DeviceId
 from bridge.model.registries import DEVICE_QUIRKS
+from bridge.model.secret import Secret
 from bridge.model.settings import (
     AccountSettings,
     Deduplicate,
@@ -31,6 +32,7 @@ from bridge.model.settings import (
     OnDelete,
     OnRetrieve,
     PasswordHash,
+    ScramVerifier,
     Span,
 )
 
@@ -50,9 +52,9 @@ class Device(Table):
 
     id: Text = entry("", "the device's lasting name; keep it when the table is renamed", sample="fax", shown="`NAME`")
     login: Text = entry("", "the name it logs in with; no two devices share one", sample="fax", shown="`NAME`")
-    password_hash: Annotated[
-        PasswordHash | None, Reads(lambda value: passwords.parse_hash(values.text(value)), "hash")
-    ] = entry(None, "what `popbridge password` prints", example=EXAMPLE_HASH, shown="exactly one of the six")
+    password_hash: Annotated[tuple[verifiers.Kept, ...], Reads(verifiers.parse_kept, "hash, or list of hashes")] = (
+        entry((), "what `popbridge password` prints", example=EXAMPLE_HASH, shown="exactly one of the six")
+    )
     password: Password = entry(NO_PASSWORD, WAYS["password"], sample="…", shown="none")
     password_file: PasswordFile = entry("", WAYS["password_file"], sample="fax.secret", shown="none")
     password_env: PasswordEnv = entry("", WAYS["password_env"], sample="FAX_PASSWORD", shown="none")
@@ -68,7 +70,10 @@ class Device(Table):
         shown="must be given",
     )
     networks: list[Network] = entry([], "where it may log in from", sample=["192.168.1.0/24"], shown="anywhere")
-    auth: AuthList = entry(["plain"], "how it may log in")
+    auth: AuthList = entry(
+        ["plain"],
+        "how it may log in, where a listener's `auth` offers that; `plain` and `login` allow each other",
+    )
     start: FirstContact = entry(
         Span(),
         "what it sees of a source at first: all, only what comes from then on, what is no older, or the newest so many",
@@ -129,16 +134,19 @@ def device_settings(
     devices: dict[str, Device],
     raw: dict[str, dict[str, object]],
     accounts: Mapping[str, AccountSettings],
+    keys: Sequence[Secret],
     reading: Reading,
 ) -> dict[str, DeviceSettings]:
-    """Give what the devices mean, by table name, noting what is missing, unknown or given twice."""
+    """Give what the devices mean, by table name, noting what is missing, unknown or given twice. `keys` open what is
+    sealed.
+    """
     found: dict[str, DeviceSettings] = {}
     for name, device in devices.items():
         path = ("device", name)
         _check_name(name, path, reading)
         if "sources" not in raw[name]:
             reading.problems.add((*path, "sources"), "is missing")
-        found[name] = _settings(name, device, raw[name], accounts, reading)
+        found[name] = _settings(name, device, raw[name], accounts, keys, reading)
         if len(found[name].login.encode()) > LONGEST_LOGIN:
             reading.problems.add((*path, "login"), f"must not be longer than {LONGEST_LOGIN} octets (RFC 2449 §4)")
     for unique in ("id", "login"):
@@ -169,17 +177,21 @@ def _settings(
     device: Device,
     raw: dict[str, object],
     accounts: Mapping[str, AccountSettings],
+    keys: Sequence[Secret],
     reading: Reading,
 ) -> DeviceSettings:
     path = ("device", name)
     given = one_password(device, raw, path, reading, instead=("password_hash",))
+    login = device.login or name
+    password, scram = _kept(device.password_hash, given, lambda sealed: _recovered(sealed, login, keys, path, reading))
     return replace(
         common_settings(device),
         id=DeviceId(device.id or name),
         name=name,
-        login=device.login or name,
-        password=device.password_hash or given,
+        login=login,
+        password=password,
         sources=source_settings(raw.get("sources"), path, accounts, reading),
+        scram=scram,
     )
 
 
@@ -204,4 +216,26 @@ def common_settings(device: Device) -> DeviceSettings:
         delete_when=device.delete_when,
         on_retrieve=device.on_retrieve,
         max_deletes=device.max_deletes,
+        auth=tuple(dict.fromkeys(device.auth)),
     )
+
+
+def _kept(
+    kept: tuple[verifiers.Kept, ...], given: Secret, recovered: Callable[[verifiers.Sealed], Secret]
+) -> tuple[PasswordHash | ScramVerifier | Secret, tuple[ScramVerifier, ...]]:
+    """Give what checks a password that is sent, and what there is for SCRAM besides."""
+    scram = tuple(each for each in kept if isinstance(each, ScramVerifier))
+    for each in kept:
+        if isinstance(each, verifiers.Sealed):
+            return recovered(each), scram
+    hashed = next((each for each in kept if isinstance(each, PasswordHash)), None)
+    return hashed or next(iter(scram), None) or given, scram
+
+
+def _recovered(sealed: verifiers.Sealed, login: str, keys: Sequence[Secret], path: KeyPath, reading: Reading) -> Secret:
+    if reading.secrets:
+        try:
+            return verifiers.recover(sealed, login, keys)
+        except values.Wrong as wrong:
+            reading.problems.add((*path, "password_hash"), str(wrong))
+    return NO_PASSWORD

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from bridge.config import values
-from bridge.config.tables import NotBuilt, Reads
+from bridge.config.tables import Reads
 from bridge.config.values import Address
-from bridge.model.settings import Span
+from bridge.model.settings import Span, Way
 
 Text = Annotated[str, Reads(values.text, "text")]
 Name = Annotated[str, Reads(values.name, "name")]
@@ -34,9 +34,7 @@ def number(lowest: int, highest: int) -> Reads:
     return Reads(values.whole(lowest, highest), f"number from {lowest} to {highest}")
 
 
-Auth = Annotated[
-    str, one_of("plain", "login", "scram-sha-256", "scram-sha-1", "cram-md5", "apop"), NotBuilt(only=("plain",))
-]
+Auth = Annotated[Way, one_of("plain", "login", "scram-sha-256", "scram-sha-1", "cram-md5", "apop")]
 AuthList = Annotated[list[Auth], Field(min_length=1)]
 AnySpan = Annotated[Span, Reads(values.span, '`"all"`, an age such as `"30d"`, or a number')]
 FirstContact = Annotated[Span, Reads(values.first_contact, '`"all"`, `"now"`, an age such as `"30d"`, or a number')]

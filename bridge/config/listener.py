@@ -44,7 +44,12 @@ class Listener(Table):
         "private",
         "who may log in without TLS: nobody, devices with private addresses (loopback, RFC 1918, RFC 4193), anybody",
     )
-    auth: AuthList = entry(["plain"], "how devices may log in")
+    auth: AuthList = entry(
+        ["plain"],
+        "how devices may log in: `plain` is USER and PASS, and AUTH PLAIN; with the last four the password does not "
+        "cross the wire, so that they are offered without TLS too",
+        sample=["plain", "scram-sha-256"],
+    )
     proxy_protocol: Annotated[list[Network], NotBuilt(only=([],))] = entry(
         [], "peers that must send PROXY v1 or v2; all others must not"
     )
@@ -89,6 +94,7 @@ def _settings(listener: Listener, path: KeyPath, reading: Reading) -> ListenerSe
         certificates=certificates,
         tls_profile=listener.tls_profile,
         plaintext_login=listener.plaintext_login,
+        auth=tuple(dict.fromkeys(listener.auth)),
     )
 
 

@@ -9,13 +9,15 @@ from bridge.config.account import Account, account_settings
 from bridge.config.device import Device, device_settings
 from bridge.config.lines import TooDeep, find_lines
 from bridge.config.listener import Listener, listener_settings
+from bridge.config.logins import check_logins
 from bridge.config.problems import KeyPath, Problems, dotted, listed, printable, suggestion
 from bridge.config.reading import Reading
 from bridge.config.server import Server, server_settings
 from bridge.config.tables import AnyTable, read_table
-from bridge.config.token_keys import WAYS
+from bridge.config.token_keys import WAYS, token_keys
 from bridge.config.values import NOT_SUPPORTED
 from bridge.model.failures import ConfigError
+from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings, Settings
 
 LARGEST = 2**20
@@ -53,6 +55,21 @@ def load(path: Path, *, environ: Mapping[str, str], secrets: bool = True) -> Set
     if found := problems.rendered():
         raise ConfigError(found)
     return settings
+
+
+def load_keys(path: Path, *, environ: Mapping[str, str]) -> tuple[Secret, ...]:
+    """Give the keys of `[server] token_key_…` alone, whatever else the configuration says; empty where it names none.
+
+    Raises `ConfigError` for what is wrong in `[server]`.
+    """
+    file = printable(str(path))
+    raw, lines = _parsed(file, _text(file, path))
+    problems = Problems(file, raw, lines)
+    server = read_table(Server, raw.get("server", {}), ("server",), problems)
+    keys = token_keys(server, ("server",), Reading(path.absolute().parent, environ, True, problems))
+    if found := problems.rendered():
+        raise ConfigError(found)
+    return keys
 
 
 def _text(file: str, path: Path) -> str:
@@ -114,15 +131,19 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
         problems.add(("passthrough", name), NOT_SUPPORTED)
     accounts = _tables(raw, "account", problems)
     devices = _tables(raw, "device", problems)
-    server = read_table(Server, raw.get("server", {}), ("server",), problems)
+    table = read_table(Server, raw.get("server", {}), ("server",), problems)
+    server = server_settings(table, reading)
     by_name = account_settings(_read_all(Account, accounts, "account", problems), accounts, reading)
-    _check_token_key(by_name, server, problems)
-    by_device = device_settings(_read_all(Device, devices, "device", problems), devices, by_name, reading)
+    _check_token_key(by_name, table, problems)
+    read = _read_all(Device, devices, "device", problems)
+    by_device = device_settings(read, devices, by_name, server.token_keys, reading)
     if not devices and not problems.spoiled(("device",)):
         problems.add(("device",), "there is none: write a [device.NAME] table, or nobody can log in")
+    listeners = listener_settings(_listeners(raw, problems), reading)
+    check_logins(by_device, listeners, reading)
     return Settings(
-        server=server_settings(server, reading),
-        listeners=listener_settings(_listeners(raw, problems), reading),
+        server=server,
+        listeners=listeners,
         accounts={account.id: account for account in by_name.values()},
         devices={device.id: device for device in by_device.values()},
     )

@@ -1,10 +1,10 @@
 """Device passwords as slow hashes: `scrypt$n$r$p$salt$hash`, salt and hash in base64."""
 
-import base64
 import hashlib
 import hmac
 import secrets
 
+from bridge.config.base64 import octets_of, text_of
 from bridge.model.secret import Secret
 from bridge.model.settings import PasswordHash
 
@@ -30,7 +30,7 @@ def hash_password(password: Secret) -> str:
     """Give `password_hash` for a device's password. Blocks for some 40 ms."""
     salt = secrets.token_bytes(SALT_OCTETS)
     digest = _scrypt(password, PasswordHash(COST, BLOCK, PARALLEL, salt, bytes(DIGEST_OCTETS)))
-    return f"scrypt${COST}${BLOCK}${PARALLEL}${_base64(salt)}${_base64(digest)}"
+    return f"scrypt${COST}${BLOCK}${PARALLEL}${text_of(salt)}${text_of(digest)}"
 
 
 def parse_hash(text: str) -> PasswordHash:
@@ -45,13 +45,13 @@ def parse_hash(text: str) -> PasswordHash:
         raise ValueError("must have a power of two for n that suits r, and r and p of at least 1")
     if _memory(n, r, p) > MEMORY_LIMIT or p > PARALLEL_LIMIT:
         raise ValueError("would take more than 64 MiB or too long to check: make a new one with `popbridge password`")
-    salt, digest = _octets(parts[4], "salt"), _octets(parts[5], "hash")
+    salt, digest = octets_of(parts[4], "salt"), octets_of(parts[5], "hash")
     if len(salt) < 8 or not 16 <= len(digest) <= 64:
         raise ValueError("must have a salt of at least 8 octets and a hash of 16 to 64 octets: it may be cut short")
     return PasswordHash(n, r, p, salt, digest)
 
 
-def verify(stored: PasswordHash, given: Secret) -> bool:
+def verify_scrypt(stored: PasswordHash, given: Secret) -> bool:
     """Tell whether the password is the hashed one, in the same time either way. Blocks: call it in a thread."""
     return hmac.compare_digest(_scrypt(given, stored), stored.digest)
 
@@ -70,14 +70,3 @@ def _scrypt(password: Secret, like: PasswordHash) -> bytes:
 
 def _memory(n: int, r: int, p: int) -> int:
     return 128 * r * (n + p + 2)
-
-
-def _base64(octets: bytes) -> str:
-    return base64.b64encode(octets).decode("ascii")
-
-
-def _octets(text: str, what: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise ValueError(f"must have its {what} in base64: it may be cut short") from None

@@ -14,6 +14,8 @@ Deduplicate = Literal["off", "account", "all"]
 TlsMode = Literal["none", "starttls", "implicit"]
 TlsProfile = Literal["modern", "legacy"]
 PlaintextLogin = Literal["never", "private", "always"]
+Way = Literal["plain", "login", "scram-sha-256", "scram-sha-1", "cram-md5", "apop"]
+"""A way to log in, as `auth` calls it. `plain` is USER with PASS, and AUTH PLAIN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class ServerSettings:
     read_ahead_total: int = 128_000_000
     token_keys: tuple[Secret, ...] = ()
 
+    @property
+    def login_seed(self) -> bytes:
+        """A secret that outlives a restart, from which follows what logins that do not exist are told; empty without
+        a key.
+        """
+        return self.token_keys[0].reveal().encode() if self.token_keys else b""
+
 
 @dataclass(frozen=True, slots=True)
 class ListenerSettings:
@@ -51,6 +60,7 @@ class ListenerSettings:
     certificates: tuple[tuple[str, str], ...] = ()
     tls_profile: TlsProfile = "modern"
     plaintext_login: PlaintextLogin = "private"
+    auth: tuple[Way, ...] = ("plain",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,17 @@ class PasswordHash:
 
 
 @dataclass(frozen=True, slots=True)
+class ScramVerifier:
+    """`scram-sha-256$rounds$salt$stored$server`, decoded: what SCRAM keeps in a password's place (RFC 5802 §3)."""
+
+    hash: Literal["SHA-1", "SHA-256"]
+    rounds: int
+    salt: bytes = field(repr=False)
+    stored: bytes = field(repr=False)
+    server: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One entry of `sources`. `mailbox` is a selector as written: a name, or a special use such as `\\Junk`.
 
@@ -116,13 +137,14 @@ class Span:
 class DeviceSettings:
     """`[device.NAME]`. `networks` are CIDR texts; empty means any peer. `search` is a search key as written, or empty.
 
-    `max_deletes` 0 means no guard.
+    `password` is what a password is checked with: itself where it is known, so that any way to log in can be checked,
+    else a hash; `scram` is what there is for SCRAM besides. `max_deletes` 0 means no guard.
     """
 
     id: DeviceId
     name: str
     login: str
-    password: PasswordHash | Secret
+    password: PasswordHash | ScramVerifier | Secret
     sources: tuple[Source, ...]
     networks: tuple[str, ...] = ()
     on_delete: OnDelete = "hide"
@@ -135,6 +157,8 @@ class DeviceSettings:
     delete_when: Literal["this", "all"] = "this"
     on_retrieve: OnRetrieve = "none"
     max_deletes: int = 0
+    scram: tuple[ScramVerifier, ...] = ()
+    auth: tuple[Way, ...] = ("plain",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from bridge.pop3.answering import ready_reply
 from bridge.pop3.connection import Pop3Connection
 from bridge.pop3.events import (
+    AskSalt,
     Closed,
     CloseReason,
     Dele,
@@ -11,6 +12,8 @@ from bridge.pop3.events import (
     List,
     Login,
     NeedData,
+    Prove,
+    Proven,
     Quit,
     Request,
     Retr,
@@ -28,6 +31,7 @@ from bridge.pop3.top import TopCut
 
 __all__ = [
     "SLICE",
+    "AskSalt",
     "CloseReason",
     "Closed",
     "Dele",
@@ -38,6 +42,8 @@ __all__ = [
     "Login",
     "NeedData",
     "Pop3Connection",
+    "Prove",
+    "Proven",
     "Quit",
     "Request",
     "ResponseCode",

@@ -1,11 +1,14 @@
 """The answering side of a connection: one reply for one request, and the queue of octets to send."""
 
 from bridge.pop3.events import (
+    AskSalt,
     CloseReason,
     Dele,
     Last,
     List,
     Login,
+    Prove,
+    Proven,
     Quit,
     Request,
     Retr,
@@ -78,7 +81,7 @@ class Answering:
         """
         assert self._open != UidlAsked(None), "a bare UIDL is never answered with -ERR"
         match self._open:
-            case Login():
+            case Login() | AskSalt() | Prove() | Proven():
                 self.login_refused(text, code, close=close)
             case Quit():
                 self.quit_refused(text, code)
@@ -88,13 +91,13 @@ class Answering:
 
     def login_accepted(self, count: int, octets: int) -> None:
         """Say that the device is let in: it is in TRANSACTION now."""
-        self._claim(Login)
+        self._claim(Login, Prove, Proven)
         self._step(Step.LOGGED_IN)
         self._out.append(ok_line(f"maildrop has {count} messages ({octets} octets)"))
 
     def login_refused(self, text: str, code: ResponseCode | None, *, close: bool = False) -> None:
         """Turn the device away; it may try again unless `close`, or unless this was its third [AUTH]."""
-        self._claim(Login)
+        self._claim(Login, AskSalt, Prove, Proven)
         self._wrong_passwords += code == "AUTH"
         self._refused(text, code, close)
         if self._wrong_passwords >= MAX_WRONG_PASSWORDS and self._end is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bridge.model.names import MsgNum
 from bridge.model.secret import Secret
 from bridge.pop3.events import Dele, Last, List, Quit, Retr, Rset, StartTls, Stat, Top, UidlAsked
+from bridge.sasl import SERVERS
 
 MAX_DIGITS = 10
 """Digits of a number, leading zeros aside: enough for any message-number and any count of lines a device can mean."""
@@ -27,10 +28,19 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthPlain:
-    """AUTH PLAIN, with the initial response in base64 where there is one (RFC 5034 §4)."""
+class Auth:
+    """AUTH of a mechanism that is known, with the initial response in base64 where there is one (RFC 5034 §4)."""
 
+    mechanism: str
     initial: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Apop:
+    """APOP: a name, and the digest of timestamp and password in hexadecimal (RFC 1939 §7)."""
+
+    name: str
+    digest: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class Refused:
 
 
 Command = (
-    User | Pass | AuthPlain | ListMechanisms | Capa | Noop | StartTls | Stat | List | UidlAsked
+    User | Pass | Auth | Apop | ListMechanisms | Capa | Noop | StartTls | Stat | List | UidlAsked
     | Retr | Top | Dele | Last | Rset | Quit
 )  # fmt: skip
 
@@ -66,6 +76,8 @@ EXTENSION = Refused("unknown command", counts=False)
 MECHANISM = Refused("unknown authentication mechanism", counts=False)
 NUL = Refused("a command holds no NUL")
 NO_SUCH_MESSAGE = Refused("no such message")
+
+_MECHANISMS = frozenset(name.encode("ascii") for name in SERVERS)
 
 _BLANKS = re.compile(rb"[ \t]+")
 
@@ -97,6 +109,8 @@ def parse(line: bytes) -> Command | Refused:
         case b"USER":
             name = _text(rest.strip(b" \t"))
             return User(name) if name else _needs(verb, "a name")
+        case b"APOP":
+            return _apop(rest)
         case _:
             return _with_words(verb, _words(rest))
 
@@ -135,12 +149,20 @@ def _auth(words: list[bytes]) -> Command | Refused:
     match words:
         case []:
             return ListMechanisms()
-        case [mechanism, *rest] if mechanism.upper() == b"PLAIN" and len(rest) <= 1:
-            return AuthPlain(rest[0] if rest else None)
-        case [mechanism, *_] if mechanism.upper() != b"PLAIN":
+        case [mechanism, *_] if mechanism.upper() not in _MECHANISMS:
             return MECHANISM
+        case [mechanism, *rest] if len(rest) <= 1:
+            return Auth(mechanism.upper().decode("ascii"), rest[0] if rest else None)
         case _:
             return _needs(b"AUTH", "a mechanism, and at most one initial response")
+
+
+def _apop(rest: bytes) -> Command | Refused:
+    """A name may have blanks in it, the digest has none."""
+    name, _, digest = rest.strip(b" \t").rpartition(b" ")
+    if not name.strip(b" \t"):
+        return _needs(b"APOP", "a name and a digest")
+    return Apop(_text(name.strip(b" \t")), _text(digest).lower())
 
 
 def _number(digits: bytes) -> int | None:

@@ -1,20 +1,15 @@
 """The server's side of one POP3 connection, without a socket: octets in, requests out, replies in, octets out."""
 
-import binascii
 from collections.abc import Iterable
 from typing import assert_never
 
-from bridge.model.secret import Secret
-from bridge.pop3.answering import Answering
-from bridge.pop3.commands import AuthPlain, Capa, Command, ListMechanisms, Noop, Pass, Refused, User, parse
+from bridge.pop3.commands import Apop, Auth, Capa, Command, ListMechanisms, Noop, Pass, Refused, User, parse
 from bridge.pop3.events import (
     Closed,
-    CloseReason,
     Dele,
     Event,
     Last,
     List,
-    Login,
     NeedData,
     Quit,
     Request,
@@ -25,17 +20,11 @@ from bridge.pop3.events import (
     Top,
     UidlAsked,
 )
-from bridge.pop3.features import MECHANISMS, Features, capabilities
-from bridge.pop3.reader import LineReader, Trouble
-from bridge.pop3.replies import CHALLENGE, END, error_line, ok_line
+from bridge.pop3.features import Features, capabilities
+from bridge.pop3.reader import Trouble
+from bridge.pop3.replies import END
+from bridge.pop3.signing_in import SigningIn
 from bridge.pop3.states import COMMANDS, State, Step
-from bridge.sasl import SaslError, decode_plain
-
-MAX_BAD_BEFORE_LOGIN = 10
-"""Bad commands in a row before a login: ours; a device's probing stays well below."""
-
-MAX_BAD_AFTER_LOGIN = 20
-"""Bad commands in a row after a login: what Dovecot allows, so what devices have met."""
 
 MAX_LINES_BEFORE_LOGIN = 1000
 """Lines of any kind before a login: ours. What never counts as bad is no way to keep the server busy for ever."""
@@ -43,7 +32,7 @@ MAX_LINES_BEFORE_LOGIN = 1000
 _NEED_DATA = NeedData()
 
 
-class Pop3Connection(Answering):
+class Pop3Connection(SigningIn):
     """Feed what the device sends, handle what `next_event` gives, send what `data_to_send` gives.
 
     Requests come one at a time: while one is open, `next_event` gives NeedData however much was fed, so that replies
@@ -52,16 +41,12 @@ class Pop3Connection(Answering):
 
     Answered here, without an event: USER, CAPA, NOOP, a bare AUTH, all that is unknown, garbled or out of place.
     Nothing that a device sends raises. A limit that is passed queues the `-ERR` that is due, then gives Closed.
+    `timestamps`, as `bridge.sasl.timestamp` makes them, are needed where APOP or CRAM-MD5 is offered.
     """
 
-    def __init__(self, features: Features) -> None:
-        super().__init__()
-        self._features = features
-        self._reader = LineReader()
+    def __init__(self, features: Features, timestamps: Iterable[bytes] = ()) -> None:
+        super().__init__(features, timestamps)
         self._eof = False
-        self._name: str | None = None
-        self._response_due = False
-        self._bad = 0
         self._strange = 0
 
     @property
@@ -92,7 +77,7 @@ class Pop3Connection(Answering):
         self._upgrading = False
         self._features = features
         self._reader.clear()
-        self._name = None
+        self._name = self._exchange = None
         self._bad = 0
 
     def login_accepted(self, count: int, octets: int, features: Features | None = None) -> None:
@@ -110,7 +95,7 @@ class Pop3Connection(Answering):
                 return _NEED_DATA
             if self._upgrading and not self._eof:
                 return _NEED_DATA
-            line = None if self._upgrading else self._reader.next_line(response=self._response_due)
+            line = None if self._upgrading else self._reader.next_line(response=self._limit)
             if line is None and not self._eof:
                 return _NEED_DATA
             self._open = opened = self._read(line)
@@ -138,8 +123,8 @@ class Pop3Connection(Answering):
         return None
 
     def _take_response_due(self) -> bool:
-        due, self._response_due = self._response_due, False
-        return due
+        due, self._limit = self._limit, 0
+        return due > 0
 
     def _command(self, line: bytes) -> Request | None:
         if self._state is State.AUTHORIZATION:
@@ -162,8 +147,10 @@ class Pop3Connection(Answering):
         match command:
             case Pass(password):
                 return self._pass(password)
-            case AuthPlain(initial):
-                return self._auth_plain(initial)
+            case Auth():
+                return self._auth(command)
+            case Apop():
+                return self._apop(command)
             case StartTls():
                 return self._start_tls(command)
             case Quit():
@@ -179,7 +166,7 @@ class Pop3Connection(Answering):
             case Capa():
                 self._tell(capabilities(self._features, self._state))
             case ListMechanisms():
-                self._tell(MECHANISMS if self._features.passwords else ())
+                self._tell(each.encode("ascii") for each in self._features.offered)
             case _:
                 assert_never(command)
         return None
@@ -190,70 +177,5 @@ class Pop3Connection(Answering):
         self._bad_command("TLS is not offered here")
         return None
 
-    def _user(self, name: str) -> None:
-        if not self._features.passwords:
-            self._no_passwords()
-            return
-        self._name = name
-        self._fine("send PASS")
-
-    def _pass(self, password: Secret) -> Request | None:
-        if self._name is None:
-            self._bad_command("USER comes first")
-            return None
-        name, self._name = self._name, None  # after a wrong password USER comes first again
-        return self._asked(Login(name, password, "USER"))
-
-    def _auth_plain(self, initial: bytes | None) -> Request | None:
-        if not self._features.passwords:
-            self._no_passwords()
-        elif initial is not None:
-            return self._response(b"" if initial == b"=" else initial)
-        else:
-            self._response_due = True
-            self._out.append(CHALLENGE)
-        return None
-
-    def _response(self, line: bytes) -> Request | None:
-        """Read the response to AUTH PLAIN: any line is one, even if it looks like a command (RFC 5034 §4)."""
-        encoded = line.strip(b" \t")
-        if encoded == b"*":
-            self._out.append(error_line("authentication cancelled"))
-            return None
-        try:
-            found = decode_plain(binascii.a2b_base64(encoded, strict_mode=True))
-        except (binascii.Error, SaslError):
-            self._bad_command("that is not a PLAIN response")
-            return None
-        if found.authzid not in ("", found.authcid):
-            self._bad_command("signing in as someone else is not possible")
-            return None
-        return self._asked(Login(found.authcid, found.password, "PLAIN"))
-
-    def _asked(self, request: Request) -> Request:
-        self._bad = 0
-        return request
-
-    def _fine(self, text: str = "") -> None:
-        self._bad = 0
-        self._out.append(ok_line(text))
-
-    def _no_passwords(self) -> None:
-        offered = self._features.tls
-        self._bad_command("use STLS first" if offered else "passwords are not taken on this connection")
-
     def _tell(self, lines: Iterable[bytes]) -> None:
         self._out.append(b"\r\n".join((b"+OK", *lines, END)))
-
-    def _bad_command(self, text: str, *, counts: bool = True) -> None:
-        self._bad += counts
-        limit = MAX_BAD_BEFORE_LOGIN if self._state is State.AUTHORIZATION else MAX_BAD_AFTER_LOGIN
-        if self._bad >= limit:
-            self._give_up("too many bad commands", "too many bad commands")
-        else:
-            self._out.append(error_line(text))
-
-    def _give_up(self, text: str, reason: CloseReason) -> None:
-        self._out.append(error_line(text))
-        self._reader.clear()
-        self._finish(reason)

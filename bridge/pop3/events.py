@@ -5,6 +5,7 @@ from typing import Literal
 
 from bridge.model.names import MsgNum
 from bridge.model.secret import Secret
+from bridge.sasl import Proof, ScramHash
 
 CloseReason = Literal[
     "quit",
@@ -34,14 +35,37 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """USER with PASS, or AUTH PLAIN: answer with `login_accepted` or `login_refused`.
+    """USER with PASS, AUTH PLAIN or AUTH LOGIN: answer with `login_accepted` or `login_refused`.
 
     The name and the password are as sent, blanks included; octets that are not UTF-8 stand as surrogate escapes.
     """
 
     name: str
     password: Secret
-    mechanism: Literal["USER", "PLAIN"]
+    mechanism: Literal["USER", "PLAIN", "LOGIN"]
+
+
+@dataclass(frozen=True, slots=True)
+class AskSalt:
+    """SCRAM wants to know what this login's password is hashed with: answer with `salted`, or `error`.
+
+    There is an answer for each login, whether it exists or not, and always the same one.
+    """
+
+    name: str
+    hash: ScramHash
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """CRAM-MD5, APOP or SCRAM: answer with `login_refused`, `login_accepted`, or for a SCRAM that is right `proven`."""
+
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """SCRAM is over, after `proven`: answer with `login_accepted` or `login_refused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +132,5 @@ class Quit:
     """
 
 
-Request = Login | StartTls | Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset | Quit
+Request = Login | AskSalt | Prove | Proven | StartTls | Stat | List | UidlAsked | Retr | Top | Dele | Last | Rset | Quit
 Event = NeedData | Closed | Request

@@ -8,6 +8,10 @@ COMMAND_LIMIT = 255
 AUTH_LIMIT = 2048
 """Octets of a line that carries a response: more than PLAIN's three parts of 255 octets (RFC 4616 §2) are in base64."""
 
+LIMITS = {b"LOGIN": 512, b"CRAM-MD5": 512, b"SCRAM-SHA-1": 4096, b"SCRAM-SHA-256": 4096}
+"""The same for mechanisms that need less or more: a name of 255 octets, with a digest of 33; or twice in one message
+with each octet spelled in three (RFC 5802 §5.1), and a nonce."""
+
 CLOSE_LIMIT = 8192
 """Octets without a line end after which the device is not talking POP3: ours, 32 times the longest command."""
 
@@ -53,10 +57,10 @@ class LineReader:
         self._at = self._seen = 0
         self._first = True
 
-    def next_line(self, *, response: bool = False) -> bytes | Trouble | None:
+    def next_line(self, *, response: int = 0) -> bytes | Trouble | None:
         """Give the next line without its end (LF, with or without CRs before it), or None when there is none yet.
 
-        `response`: the line is a SASL response rather than a command, and may be as long as those are.
+        `response`: the line is a SASL response rather than a command, and may have so many octets.
         """
         if self._at == len(self._buffer):
             self._buffer = b""
@@ -73,18 +77,25 @@ class LineReader:
             return Trouble.ENDLESS
         return self._take(end, response)
 
-    def _take(self, end: int, response: bool) -> bytes | Trouble:
+    def _take(self, end: int, response: int) -> bytes | Trouble:
         line = self._buffer[self._at : end].rstrip(b"\r")
         self._at = self._seen = end + 1
         self._first = False
         self.scanned += len(line)
-        if len(line) + 2 <= COMMAND_LIMIT:
+        if len(line) + 2 <= (response or COMMAND_LIMIT):
             return line
-        longer = response or line[: len(_AUTH)].upper() == _AUTH
-        return line if longer and len(line) + 2 <= AUTH_LIMIT else Trouble.OVERLONG
+        if response or line[: len(_AUTH)].upper() != _AUTH:
+            return Trouble.OVERLONG
+        mechanism = line[len(_AUTH) :].partition(b" ")[0]
+        return line if len(line) + 2 <= response_limit(mechanism) else Trouble.OVERLONG
 
     def _stranger(self) -> Trouble | None:
         """Tell a browser, or a device that starts with TLS, by its first octets: neither is owed an answer."""
         if self._buffer.startswith(_TLS_HANDSHAKE):
             return Trouble.TLS
         return Trouble.HTTP if self._buffer.startswith(_HTTP) else None
+
+
+def response_limit(mechanism: bytes) -> int:
+    """Give how many octets a line with a response of this mechanism may have, its CRLF counted."""
+    return LIMITS.get(mechanism.upper(), AUTH_LIMIT)

@@ -1,5 +1,6 @@
 """Status lines: `+OK`, `-ERR`, response codes. The only place that writes them."""
 
+from base64 import b64encode
 from typing import Literal
 
 ResponseCode = Literal["AUTH", "SYS/TEMP", "SYS/PERM", "IN-USE", "LOGIN-DELAY"]
@@ -11,8 +12,6 @@ REPLY_LIMIT = 512
 END = b".\r\n"
 """What ends a multi-line reply (RFC 1939 §3)."""
 
-CHALLENGE = b"+ \r\n"
-"""An empty challenge, asking for the device's response: its blank belongs to it (RFC 5034 §4)."""
 
 _NOT_PRINTABLE = dict.fromkeys((*range(32), 127))
 
@@ -25,6 +24,11 @@ def ok_line(text: str = "") -> bytes:
 def error_line(text: str, code: ResponseCode | None = None) -> bytes:
     """Make a negative status line, with a response code where there is one for it (RFC 2449 §8)."""
     return _line(f"-ERR [{code}]" if code else "-ERR", text)
+
+
+def challenge_line(octets: bytes) -> bytes:
+    """Make a challenge, which asks for the device's response; an empty one keeps its blank (RFC 5034 §4)."""
+    return b"+ " + b64encode(octets) + b"\r\n"
 
 
 def _line(status: str, text: str) -> bytes:

@@ -7,7 +7,7 @@ table holds is not allowed.
 from collections.abc import Mapping
 from enum import Enum
 
-from bridge.pop3.commands import AuthPlain, Capa, Command, ListMechanisms, Noop, Pass, User
+from bridge.pop3.commands import Apop, Auth, Capa, Command, ListMechanisms, Noop, Pass, User
 from bridge.pop3.events import Dele, Last, List, Quit, Retr, Rset, StartTls, Stat, Top, UidlAsked
 
 
@@ -29,7 +29,7 @@ class Step(Enum):
 
 
 COMMANDS: Mapping[State, frozenset[type[Command]]] = {
-    State.AUTHORIZATION: frozenset({User, Pass, AuthPlain, ListMechanisms, Capa, StartTls, Quit}),
+    State.AUTHORIZATION: frozenset({User, Pass, Auth, Apop, ListMechanisms, Capa, StartTls, Quit}),
     State.TRANSACTION: frozenset({Stat, List, UidlAsked, Retr, Top, Dele, Last, Rset, Noop, Capa, Quit}),
     State.UPDATE: frozenset(),
     State.CLOSED: frozenset(),

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 
@@ -13,8 +13,9 @@ from bridge.control import Progress, serve_control
 from bridge.index import DeviceMaildrops, IntentRunner, Reading
 from bridge.model.failures import BridgeError, ConfigError
 from bridge.model.secret import Secret
-from bridge.model.settings import PasswordHash, ServerSettings, Settings
+from bridge.model.settings import ServerSettings, Settings
 from bridge.net import Listener, Stream, notify, open_listeners, run_guarded, watchdog_interval
+from bridge.sasl import ScramHash, ScramKeys
 from bridge.serve.accounts import RunningAccounts
 from bridge.serve.admin import Administration, Running
 from bridge.serve.descriptors import room_for_sessions
@@ -27,10 +28,12 @@ from bridge.session import (
     ConfiguredDoorkeeper,
     DeviceSession,
     Gate,
+    Hashed,
     Leases,
     Listings,
     Services,
     SharedFetches,
+    derived,
 )
 from bridge.store import Runner, Store, in_thread, open_store
 from bridge.telemetry import announce, get_logger
@@ -44,6 +47,7 @@ HISTORY_PAUSE = 6 * 3600.0
 """Seconds between two looks for session rows that are too old."""
 
 Load = Callable[[], Settings]
+Result = TypeVar("Result")
 
 
 class Bridge:
@@ -83,7 +87,9 @@ class Bridge:
             # The store's threads are for the store.
             None if runner is in_thread else runner,
         )
-        self._doorkeeper = ConfiguredDoorkeeper(settings.devices.values(), self._verify)
+        self._doorkeeper = ConfiguredDoorkeeper(
+            settings.devices.values(), self._verify, self._derive, settings.server.login_seed
+        )
         self._leases = Leases()
         self._listings = Listings()
         self._allowance = Allowance(settings.server.read_ahead_total)
@@ -98,11 +104,17 @@ class Bridge:
     def _undo_window(self) -> float:
         return self.settings.server.undo_window
 
-    async def _verify(self, stored: PasswordHash, given: Secret) -> bool:
+    async def _verify(self, stored: Hashed, given: Secret) -> bool:
+        return await self._off_the_loop(partial(verify, stored, given))
+
+    async def _derive(self, hash_: ScramHash, password: Secret, salt: bytes, rounds: int) -> ScramKeys:
+        return await self._off_the_loop(partial(derived, hash_, password, salt, rounds))
+
+    async def _off_the_loop(self, work: Callable[[], Result]) -> Result:
         if self._runner is not in_thread:
-            right: bool = await self._runner(partial(verify, stored, given))
-            return right
-        return await trio.to_thread.run_sync(verify, stored, given)
+            done: Result = await self._runner(work)
+            return done
+        return await trio.to_thread.run_sync(work)
 
     async def start(self) -> None:
         """Take up the state, bind the listeners, start every task but the listeners'. Waits for no upstream."""
@@ -200,7 +212,7 @@ class Bridge:
         self._together.forget()
         await self._maildrops.load(fresh.devices)
         await self._count_votes(fresh)
-        self._doorkeeper.replace(fresh.devices.values())
+        self._doorkeeper.replace(fresh.devices.values(), fresh.server.login_seed)
         self._gate.server, self._gate.most = fresh.server, room_for_sessions(fresh)
         self._allowance.total = fresh.server.read_ahead_total
         self._maildrops.refresh_wait = fresh.server.refresh_wait

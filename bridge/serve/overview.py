@@ -6,6 +6,7 @@ from typing import Any
 
 from bridge.index import DeviceMaildrops, IndexedAccount, IndexedMailbox
 from bridge.model.failures import NotListedYet
+from bridge.model.logins import recoverable
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 from bridge.net import Listener
 from bridge.serve.accounts import RunningAccounts
@@ -83,6 +84,8 @@ class Overview:
         return {
             "name": device.name,
             "login": device.login,
+            "auth": list(device.auth),
+            "recoverable": recoverable(device),
             "sources": [f"{settings.accounts[source.account].name}/{source.mailbox}" for source in device.sources],
             "messages": None if maildrop is None else len(maildrop),
             "octets": None if maildrop is None else maildrop.total,

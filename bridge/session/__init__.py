@@ -2,10 +2,11 @@
 
 from bridge.session.ahead import Allowance
 from bridge.session.device import DeviceSession, Services
-from bridge.session.doorkeeper import ConfiguredDoorkeeper
+from bridge.session.doorkeeper import ConfiguredDoorkeeper, Hashed
 from bridge.session.gate import Gate
 from bridge.session.lease import Leases
 from bridge.session.listings import Listings
+from bridge.session.proving import derived
 from bridge.session.sharing import SharedFetches
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "ConfiguredDoorkeeper",
     "DeviceSession",
     "Gate",
+    "Hashed",
     "Leases",
     "Listings",
     "Services",
     "SharedFetches",
+    "derived",
 ]

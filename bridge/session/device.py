@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import assert_never
@@ -11,12 +11,14 @@ import trio
 
 from bridge.maildrop import Maildrop, unacknowledged_plan, update_plan
 from bridge.model.failures import BridgeError, StoreError
+from bridge.model.logins import MECHANISMS
 from bridge.model.names import DeviceId, MsgNum, SessionId
 from bridge.model.peer import private_peer
 from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import DeviceIdle, DevicePump, NetError, ServerTls, Stream
 from bridge.pop3 import (
+    AskSalt,
     Closed,
     Dele,
     Features,
@@ -25,6 +27,8 @@ from bridge.pop3 import (
     Login,
     NeedData,
     Pop3Connection,
+    Prove,
+    Proven,
     Quit,
     Retr,
     Rset,
@@ -33,6 +37,7 @@ from bridge.pop3 import (
     Top,
     UidlAsked,
 )
+from bridge.sasl import Proof, timestamp
 from bridge.session.ahead import Allowance, FetchTogether, ReadAhead
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
 from bridge.session.handshakes import counted_handshake, negotiated
@@ -105,9 +110,10 @@ class DeviceSession:
         self._reason = LOST
         self._transaction: Transaction | None = None
         self._settings: DeviceSettings | None = None
+        self._proven: DeviceSettings | None = None
         self._lease = ExitStack()
         self._offered = self._features(tls_active=listener.tls == "implicit")
-        self._pop3 = Pop3Connection(self._offered)
+        self._pop3 = Pop3Connection(self._offered, self._timestamps())
 
     @property
     def _group(self) -> str:
@@ -201,6 +207,14 @@ class DeviceSession:
                     return
                 case Login():
                     await self._log_in(event)
+                case AskSalt():
+                    salt, rounds = self._services.doorkeeper.salt(event.name, event.hash)
+                    self._pop3.salted(salt, rounds, secrets.token_hex(12))
+                case Prove():
+                    await self._prove(event.proof)
+                case Proven():
+                    assert self._proven is not None, "a proof came first"
+                    await self._let_in(self._proven)
                 case StartTls():
                     await self._start_tls()
                 case Quit():
@@ -244,7 +258,13 @@ class DeviceSession:
             tls=self._listener.tls == "starttls" and not tls_active,
             passwords=passwords,
             expire=self._services.doorkeeper.expire,
+            mechanisms=tuple(MECHANISMS[way] for way in self._listener.auth if way in MECHANISMS),
+            apop="apop" in self._listener.auth,
         )
+
+    def _timestamps(self) -> Iterator[bytes]:
+        while True:
+            yield timestamp(secrets.token_hex(16), int(self._services.now()))
 
     async def _start_tls(self) -> None:
         if self._tls is None:
@@ -264,10 +284,27 @@ class DeviceSession:
             self._not_now(login.name, failure)
             return
         if device is None:
-            count("logins_failed")
-            seldom.warning("login.failed", self._group, login=login.name, peer=str(self.peer))
-            self._pop3.login_refused(WRONG_LOGIN.text, WRONG_LOGIN.code)
-            return
+            self._turn_away(login.name)
+        else:
+            await self._let_in(device)
+
+    async def _prove(self, proof: Proof) -> None:
+        self._proven = None
+        admitted = await self._services.doorkeeper.prove(proof, self.peer)
+        if admitted is None:
+            self._turn_away(proof.login)
+        elif admitted.signature:
+            self._proven = admitted.device
+            self._pop3.proven(admitted.signature)
+        else:
+            await self._let_in(admitted.device)
+
+    def _turn_away(self, name: str) -> None:
+        count("logins_failed")
+        seldom.warning("login.failed", self._group, login=name, peer=str(self.peer))
+        self._pop3.login_refused(WRONG_LOGIN.text, WRONG_LOGIN.code)
+
+    async def _let_in(self, device: DeviceSettings) -> None:
         self.device = device.id
         try:
             await self._services.leases.settle(self)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.maildrop import Maildrop
@@ -11,6 +12,7 @@ from bridge.model.places import Location, MeasuredMessage
 from bridge.model.secret import Secret
 from bridge.model.settings import DeviceSettings
 from bridge.model.update import SessionRecord, UpdatePlan
+from bridge.sasl import Proof, ScramHash
 
 
 class Content(Protocol):
@@ -71,6 +73,14 @@ class Maildrops(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A device that proved to know its password; `signature` is what proves the same to it, empty where none is due."""
+
+    device: DeviceSettings
+    signature: bytes = b""
+
+
 class Doorkeeper(Protocol):
     """Who may come in."""
 
@@ -79,6 +89,14 @@ class Doorkeeper(Protocol):
 
         Raises a `BridgeError` when that cannot be told just now.
         """
+        ...
+
+    async def prove(self, proof: Proof, peer: Peer) -> Admitted | None:
+        """Give the device that a proof is of, or None for a wrong one, told like any other."""
+        ...
+
+    def salt(self, login: str, hash_: ScramHash) -> tuple[bytes, int]:
+        """Give salt and rounds for a login, whether it exists or not, and always the same."""
         ...
 
     @property

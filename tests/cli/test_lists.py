@@ -52,8 +52,13 @@ def test_a_line_for_each_device() -> None:
         "held": 6,
         "last_session": None,
         "in_session": False,
+        "auth": ["plain"],
+        "recoverable": False,
     }
+    head = "device  login  signs in by  reads                      messages  size        hidden  pending  held"
     assert devices.lines([device]) == [
-        "device  login  reads                      messages  size        hidden  pending  held  last session",
-        "fax     fax    family/INBOX, family/Junk         3  999 octets       4        5     6  never",
+        f"{head}  last session",
+        "fax     fax    plain        family/INBOX, family/Junk         3  999 octets       4        5     6  never",
     ]
+    known = devices.lines([{**device, "auth": ["plain", "apop"], "recoverable": True}])[1]
+    assert "plain, apop (recoverable password)" in known

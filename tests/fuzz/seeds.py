@@ -25,6 +25,11 @@ _POP3 = (
     _lines(b"AUTH PLAIN dGVzdAB0ZXN0AHRlc3Q=", b"QUIT"),
     _lines(b"AUTH PLAIN", b"dGVzdAB0ZXN0AHRlc3Q=", b"STAT", b"QUIT"),
     _lines(b"AUTH PLAIN", b"*", b"AUTH PLAIN =", b"AUTH DIGEST-MD5", b"AUTH"),
+    # RFC 5802 §5, with and without an initial response; RFC 2195 §2; LOGIN
+    _lines(b"AUTH SCRAM-SHA-1 biwsbj11c2VyLHI9ZnlrbytkMmxiYkZnT05Sdjlxa3hkYXdM", b"Yz1iaXdzLHI9", b"", b"STAT"),
+    _lines(b"AUTH SCRAM-SHA-256", b"biwsbj11c2VyLHI9ck9wck5HZndFYmVSV2diTkVrcU8=", b"*", b"QUIT"),
+    _lines(b"AUTH CRAM-MD5", b"dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw", b"QUIT"),
+    _lines(b"AUTH LOGIN", b"dGVzdA==", b"dGVzdA==", b"AUTH LOGIN dGVzdA==", b"dGVzdA==", b"QUIT"),
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     _lines(b"GET / HTTP/1.1", b"Host: example.org", b""),
 )

@@ -18,7 +18,7 @@ from bridge.pop3 import Features, Pop3Connection, TopCut
 from bridge.pop3.reader import CLOSE_LIMIT
 from bridge.pop3.stuffing import DotStuffing
 from bridge.sasl import SaslError, decode_plain, encode_plain
-from tests.pop3.responder import Heard
+from tests.pop3.responder import Heard, connection
 
 PIECE = 512
 
@@ -26,7 +26,7 @@ PIECE = 512
 def pop3(octets: bytes) -> None:
     """A device says these, in pieces and whole: no exception, the same answers, and little kept."""
     cut, whole = (
-        Heard(Pop3Connection(Features(tls=True, passwords=True))).feed(pieces).end()
+        Heard(connection()).feed(pieces).end()
         for pieces in ((octets[at : at + 3] for at in range(0, len(octets), 3)), [octets] if octets else [])
     )
     assert cut.most_held <= CLOSE_LIMIT + 3

@@ -1,7 +1,8 @@
 """Dialogues between a device and a `Pop3Connection`, written as text files in `dialogues/`.
 
     # for people
-    F: tls passwords        what is offered at the start; without this line, passwords alone. "expire=5 USER" too
+    F: tls passwords        what is offered at the start; without this line, passwords alone. "expire=5 USER" and
+                            mechanisms=PLAIN,LOGIN too
     C: STAT                 the device sends a line; its CRLF is understood
     C. STAT\\n               the device sends these octets and nothing else
     C!                      the device closes its side
@@ -18,9 +19,12 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
+from itertools import count
+from typing import Any
 
 from bridge.model.secret import Secret
 from bridge.pop3 import Closed, Event, Features, NeedData, Pop3Connection
+from bridge.sasl import Proof, timestamp
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|([0rnt\\]))")
 _REPEAT = re.compile(r"\{(.+?)\*(\d+)\}")
@@ -43,16 +47,25 @@ def octets(text: str) -> bytes:
 
 def show(event: Event) -> str:
     """Write an event down as dialogues do."""
-    values = (getattr(event, field.name) for field in fields(event))
-    told = [value.reveal() if isinstance(value, Secret) else str(value) for value in values if value is not None]
-    return " ".join([type(event).__name__, *told])
+    return " ".join([type(event).__name__, *_told(event)])
+
+
+def _told(record: Any) -> Iterator[str]:
+    for value in (getattr(record, field.name) for field in fields(record)):
+        if isinstance(value, Proof):
+            yield from _told(value)
+        elif isinstance(value, bytes):
+            yield value.decode() if value.isascii() else value.hex()
+        elif value is not None:
+            yield value.reveal() if isinstance(value, Secret) else str(value)
 
 
 def offer(before: Features, words: Iterable[str]) -> Features:
     """Read what is offered: names of what is, and values with an equals sign, an empty one where it is not told."""
     for word in filter("nothing".__ne__, words):
         name, equals, value = word.partition("=")
-        before = replace(before, **{name: (value or None) if equals else True})  # type: ignore[arg-type]
+        told = tuple(value.split(",")) if name == "mechanisms" else value or None
+        before = replace(before, **{name: told if equals else True})  # type: ignore[arg-type]
     return before
 
 
@@ -94,7 +107,7 @@ class Stage:
     def __init__(self, steps: list[Step], cutting: Cutting) -> None:
         offered = shlex.split(steps.pop(0)[1]) if steps[0][0] == "F:" else ["passwords"]
         self._features = offer(Features(tls=False, passwords=False), offered)
-        self._connection = Pop3Connection(self._features)
+        self._connection = Pop3Connection(self._features, (timestamp(f"{n:x}", 0) for n in count()))
         self._steps = steps
         self._acts = [self._arrivals(part, cutting) for part in _acts(steps)]
         self._sent = b""
@@ -134,8 +147,11 @@ class Stage:
             self._connection.login_accepted(int(count), int(size), offer(self._features, offered))
             return
         reply = getattr(self._connection, method)
-        if method in {"lines", "message"}:
+        if method in {"lines", "message", "proven"}:
             reply(*map(octets, arguments))
+        elif method == "salted":
+            salt, rounds, nonce = arguments
+            reply(octets(salt), int(rounds), nonce)
         elif method == "ok":
             reply(*arguments)
         else:

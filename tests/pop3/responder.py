@@ -1,9 +1,11 @@
 """Answers whatever a connection asks, so that any octets can be fed to it in any state."""
 
 from collections.abc import Iterable
+from itertools import count
 from typing import assert_never
 
 from bridge.pop3 import (
+    AskSalt,
     Closed,
     Dele,
     Event,
@@ -13,6 +15,8 @@ from bridge.pop3 import (
     Login,
     NeedData,
     Pop3Connection,
+    Prove,
+    Proven,
     Quit,
     Request,
     Retr,
@@ -24,9 +28,11 @@ from bridge.pop3 import (
     scan_lines,
     uidl_lines,
 )
+from bridge.sasl import ScramProof, timestamp
 
-CLEAR = Features(tls=True, passwords=True)
-ENCRYPTED = Features(tls=False, passwords=True)
+EVERY_WAY = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5")
+CLEAR = Features(tls=True, passwords=True, mechanisms=EVERY_WAY, apop=True)
+ENCRYPTED = Features(tls=False, passwords=True, mechanisms=EVERY_WAY, apop=True)
 MESSAGE = b"Subject: dots\r\n\r\n.\r\n..\r\nend\r\n"
 
 
@@ -38,6 +44,12 @@ def answer(connection: Pop3Connection, request: Request) -> None:
                 connection.login_accepted(2, 60)
             else:
                 connection.login_refused("wrong login or password", "AUTH")
+        case AskSalt():
+            connection.salted(b"salt", 4096, "nonce")
+        case Prove(ScramProof()):
+            connection.proven(b"signature")
+        case Prove() | Proven():
+            connection.login_accepted(2, 60)
         case StartTls():
             connection.begin_tls()
             connection.tls_started(ENCRYPTED)
@@ -65,6 +77,14 @@ def answer(connection: Pop3Connection, request: Request) -> None:
             raise AssertionError("both forms are above")
         case _:
             assert_never(request)
+
+
+def connection(features: Features = CLEAR) -> Pop3Connection:
+    """Give a connection that was greeted; its timestamps count up."""
+    made = Pop3Connection(features, (timestamp(f"{n:x}", 0) for n in count()))
+    made.greet()
+    made.data_to_send()
+    return made
 
 
 class Heard:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.pop3 import Closed, Pop3Connection, Quit, State
 from bridge.pop3.reader import CLOSE_LIMIT
-from tests.pop3.responder import CLEAR, Heard
+from tests.pop3.responder import Heard, connection
 
 REPLIES = re.compile(
     rb"""(?: (?:\+OK|-ERR|\+[ ]) [ -~]* \r\n               # a status line or a challenge,
@@ -19,13 +19,15 @@ REPLIES = re.compile(
 )
 
 WORDS = [
-    *(b"USER PASS AUTH PLAIN STLS CAPA QUIT STAT LIST UIDL RETR TOP DELE LAST RSET NOOP XTND user fax odd".split()),
-    *(b" |\t|\r|\n|\r\n|\0|.|*|=|1|2|0|-1|1_0|\xd9\xa1|AGZheABzZWNyZXQ=|GET / HTTP/1.0|\x16\x03\x01".split(b"|")),
+    *(b"USER PASS APOP AUTH STLS CAPA QUIT STAT LIST UIDL RETR TOP DELE LAST RSET NOOP XTND user fax odd".split()),
+    *(b"PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256".split()),
+    *(b" |\t|\r|\n|\r\n|\0|.|*|=|1|2|0|-1|1_0|\xd9\xa1|GET / HTTP/1.0|\x16\x03\x01".split(b"|")),
+    *(b"AGZheABzZWNyZXQ=|ZmF4|biwsbj1mYXgscj1n|Yz1iaXdzLHI9Z25vbmNlLHA9c2lnbg==".split(b"|")),
     b"9" * 300,
     b"x" * 3000,
 ]
 COMMANDS = {
-    *("USER", "PASS", "AUTH", "STLS", "CAPA", "QUIT"),
+    *("USER", "PASS", "APOP", "AUTH", "STLS", "CAPA", "QUIT"),
     *("STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "LAST", "RSET", "NOOP"),
 }
 lines = st.lists(st.sampled_from(WORDS), max_size=4).map(b" ".join)
@@ -35,7 +37,7 @@ cuts = st.lists(st.integers(0, 40), max_size=30)
 
 def fresh() -> Pop3Connection:
     """Nothing was said yet."""
-    return Pop3Connection(CLEAR)
+    return connection()
 
 
 def after(*said: bytes) -> Callable[[], Pop3Connection]:
@@ -68,6 +70,10 @@ STATES = [
     fresh,
     after(b"USER fax\r\n"),
     after(b"AUTH PLAIN\r\n"),
+    after(b"AUTH LOGIN\r\n"),
+    after(b"AUTH CRAM-MD5\r\n"),
+    after(b"AUTH SCRAM-SHA-256 biwsbj1mYXgscj1n\r\n"),
+    after(b"AUTH SCRAM-SHA-1 biwsbj1mYXgscj1n\r\n", b"Yz1iaXdzLHI9Z25vbmNlLHA9c2lnbg==\r\n"),
     after(b"STLS\r\n"),
     after(LOGIN),
     after(LOGIN, b"QUIT\r\n"),

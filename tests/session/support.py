@@ -29,7 +29,7 @@ from bridge.model.settings import (
 )
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import ServerTls, Stream
-from bridge.session import Allowance, ConfiguredDoorkeeper, DeviceSession, Leases, Services
+from bridge.session import Allowance, ConfiguredDoorkeeper, DeviceSession, Hashed, Leases, Services
 from bridge.session.ahead import FetchTogether
 
 INBOX = MailboxKey(AccountId("mail"), MailboxName("INBOX"))
@@ -199,9 +199,10 @@ class FakeContent:
         return b""
 
 
-async def quick(stored: PasswordHash, given: Secret) -> bool:
+async def quick(stored: Hashed, given: Secret) -> bool:
     """Stand for the slow hash."""
     await trio.lowlevel.checkpoint()
+    assert isinstance(stored, PasswordHash)
     return stored.digest == given.reveal().encode("utf-8", "surrogateescape")
 
 

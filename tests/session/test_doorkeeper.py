@@ -9,7 +9,7 @@ from trio.testing import MockClock
 from bridge.model.peer import Peer
 from bridge.model.secret import Secret
 from bridge.model.settings import DeviceSettings, PasswordHash
-from bridge.session import ConfiguredDoorkeeper
+from bridge.session import ConfiguredDoorkeeper, Hashed
 from bridge.session.doorkeeper import CACHE_SECONDS, CHECKS_AT_ONCE
 from bridge.session.suspects import FORGOTTEN_AFTER, LONGEST_PAUSE
 from tests.session.support import device
@@ -23,9 +23,10 @@ class Hashing:
 
     def __init__(self) -> None:
         self.at_once = self.most_at_once = 0
-        self.checked: list[PasswordHash] = []
+        self.checked: list[Hashed] = []
 
-    async def __call__(self, stored: PasswordHash, given: Secret) -> bool:
+    async def __call__(self, stored: Hashed, given: Secret) -> bool:
+        assert isinstance(stored, PasswordHash)
         self.checked.append(stored)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -97,6 +97,9 @@ class Curl(MailClient):
     program = "curl"
     exact = True
 
+    def __init__(self, way: str = "") -> None:
+        self.options = ["--login-options", f"AUTH={way}"] if way else []
+
     def fetch_new(self, login: Login, home: Path) -> list[bytes]:
         seen, messages = _remembered(home), []
         for line in self._curl(login, home, "", "--request", "UIDL").decode().splitlines():
@@ -112,13 +115,18 @@ class Curl(MailClient):
         secured = [] if login.door.tls == "none" else ["--ssl-reqd", "--cacert", str(login.ca)]
         url = f"{scheme}://localhost:{login.door.port}/{path}"
         user = f"{login.name}:{login.password}"
-        return self._run(home, "curl", "--silent", "--show-error", "--user", user, *secured, *options, url)
+        return self._run(
+            home, "curl", "--silent", "--show-error", "--user", user, *self.options, *secured, *options, url
+        )
 
 
 class Mpop(MailClient):
     """mpop, into a maildir."""
 
     program = "mpop"
+
+    def __init__(self, way: str = "user") -> None:
+        self.way = way
 
     def fetch_new(self, login: Login, home: Path) -> list[bytes]:
         config = home / "mpoprc"
@@ -129,7 +137,8 @@ class Mpop(MailClient):
         }[login.door.tls]
         config.write_text(
             f"account default\nhost localhost\nport {login.door.port}\nuser {login.name}\npassword {login.password}\n"
-            f"auth user\n{tls}\nkeep on\nuidls_file {home}/uidls\ndelivery maildir {home}/Mail\nreceived_header off\n"
+            f"auth {self.way}\n{tls}\nkeep on\nuidls_file {home}/uidls\ndelivery maildir {home}/Mail\n"
+            "received_header off\n"
         )
         config.chmod(0o600)
         mail = _fresh_maildir(home)
@@ -168,6 +177,9 @@ class Fetchmail(MailClient):
     program = "fetchmail"
     alters = frozenset({"header only", "long line", "long line of dots"})
 
+    def __init__(self, way: str = "protocol pop3") -> None:
+        self.way = way
+
     def fetch_new(self, login: Login, home: Path) -> list[bytes]:
         tls = {
             "none": "sslproto ''",
@@ -177,7 +189,7 @@ class Fetchmail(MailClient):
         mail = _fresh_maildir(home)
         config = home / "fetchmailrc"
         config.write_text(
-            f"set invisible\npoll localhost service {login.door.port} protocol pop3 uidl\n"
+            f"set invisible\npoll localhost service {login.door.port} {self.way} uidl\n"
             f'  user "{login.name}" password "{login.password}" {tls} keep no rewrite pass8bits\n'
             f"  mda \"/bin/sh -c 'cat > $(mktemp {mail}/new/XXXXXXXX)'\"\n"
         )
