@@ -6,7 +6,7 @@ from bridge.config import values
 from bridge.config.kinds import AuthList, Network, one_of
 from bridge.config.problems import KeyPath
 from bridge.config.reading import Reading
-from bridge.config.tables import NotBuilt, Reads, Table, entry
+from bridge.config.tables import Reads, Table, entry
 from bridge.config.values import Address
 from bridge.model.settings import ListenerSettings, PlaintextLogin, TlsMode, TlsProfile
 
@@ -50,8 +50,11 @@ class Listener(Table):
         "cross the wire, so that they are offered without TLS too",
         sample=["plain", "scram-sha-256"],
     )
-    proxy_protocol: Annotated[list[Network], NotBuilt(only=([],))] = entry(
-        [], "peers that must send PROXY v1 or v2; all others must not"
+    proxy_protocol: list[Network] = entry(
+        [],
+        "proxies that must say in a PROXY header, version 1 or 2, whose connections they hand on; all others must not. "
+        "Who is named here is believed",
+        sample=["10.0.0.2/32"],
     )
 
 
@@ -95,6 +98,7 @@ def _settings(listener: Listener, path: KeyPath, reading: Reading) -> ListenerSe
         tls_profile=listener.tls_profile,
         plaintext_login=listener.plaintext_login,
         auth=tuple(dict.fromkeys(listener.auth)),
+        proxy_protocol=tuple(listener.proxy_protocol),
     )
 
 

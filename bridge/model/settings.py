@@ -50,7 +50,8 @@ class ServerSettings:
 class ListenerSettings:
     """`[[listener]]`. Either `host` and `port`, or `systemd`, the name of a passed socket.
 
-    `certificates` pairs certificate and key files, by position, with absolute paths.
+    `certificates` pairs certificate and key files, by position, with absolute paths. `proxy_protocol` are CIDR texts of
+    the proxies that must say whose connections they hand on.
     """
 
     host: str = ""
@@ -61,6 +62,7 @@ class ListenerSettings:
     tls_profile: TlsProfile = "modern"
     plaintext_login: PlaintextLogin = "private"
     auth: tuple[Way, ...] = ("plain",)
+    proxy_protocol: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

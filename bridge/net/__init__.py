@@ -6,6 +6,7 @@ from bridge.net.errors import DeviceGone, DeviceIdle, DialFailed, NetClosed, Net
 from bridge.net.guard import run_guarded
 from bridge.net.listen import Handler, Listener, open_listeners
 from bridge.net.pump import DevicePump
+from bridge.net.relaying import receive_relay
 from bridge.net.stream import Stream
 from bridge.net.systemd import notify, watchdog_interval
 from bridge.net.tls import ServerTls, client_context, server_context
@@ -29,6 +30,7 @@ __all__ = [
     "dial",
     "notify",
     "open_listeners",
+    "receive_relay",
     "run_guarded",
     "secure",
     "serve_unix",

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import trio
 
+from bridge.model.peer import within
 from bridge.model.settings import ListenerSettings
 from bridge.net.accept import Accepting
 from bridge.net.bind import adopt, as_peer, bind
@@ -61,6 +62,10 @@ class Listener:
             finally:
                 stream.abort()
                 stream.forget()
+
+    def relayed(self, stream: Stream) -> bool:
+        """Tell whether a connection comes from a proxy that must say whose it is."""
+        return within(stream.peer, self.settings.proxy_protocol)
 
     def close(self) -> None:
         """Stop listening: new connections are refused. Those taken live on."""

@@ -5,7 +5,7 @@ import ssl
 
 import trio
 
-from bridge.model.peer import Peer
+from bridge.model.peer import Peer, Relay
 from bridge.net.errors import NetClosed, NetError
 from bridge.net.reasons import reason
 from bridge.net.transport import Transport
@@ -26,7 +26,8 @@ class Stream:
     """Wraps a Trio stream or a connected socket. Failures are `NetError`s; after one the stream can only be closed.
 
     `peer` is the other side as it was named, `address` where it is (the same, unless it was dialled by its name),
-    `local` the address it came to, `tls` is true once a handshake was completed.
+    `local` the address it came to, `tls` is true once a handshake was completed. `relay` is set where a proxy is
+    between us and `peer`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Stream:
         self.peer = peer
         self.address = address or peer
         self.local = local
+        self.relay: Relay | None = None
         self.transport = Transport(raw)
         self._secure: trio.SSLStream[Transport] | None = None
         self._top: trio.abc.Stream = self.transport

@@ -33,6 +33,7 @@ class Transport(trio.abc.HalfCloseableStream):
         self._socket = sock if isinstance(sock, trio.socket.SocketType) else None
         self._raw = raw if isinstance(raw, trio.abc.Stream) else None
         self._more = False  # the last time there was as much as was asked for
+        self._put_back = b""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything. Waits for the other side; cancelled, an unknown part was sent."""
@@ -59,9 +60,14 @@ class Transport(trio.abc.HalfCloseableStream):
         self._took(sent)
         return sent
 
+    def put_back(self, data: bytes) -> None:
+        """Have octets that were received given again, before any that come."""
+        self._put_back = data + self._put_back
+
     def drop_input(self) -> None:
         """Drop what has come from the other side by now, up to `DROPPED` octets."""
         left = DROPPED
+        self._put_back = b""
         while self._socket is not None and left > 0:
             try:
                 data = os.read(self._socket.fileno(), RECEIVE)
@@ -105,6 +111,10 @@ class Transport(trio.abc.HalfCloseableStream):
         vain costs more than to be woken. Only where there was more than was asked for it reads first.
         """
         limit, sock = max_bytes or self.receive_size, self._socket
+        if self._put_back:
+            await trio.lowlevel.checkpoint()
+            data, self._put_back = self._put_back[:limit], self._put_back[limit:]
+            return data
         if sock is None:
             return b"" if self._raw is None else await self._raw.receive_some(limit)
         if self._more:

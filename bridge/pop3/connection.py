@@ -113,6 +113,8 @@ class Pop3Connection(SigningIn):
                 self._finish("HTTP on a POP3 port")
             case Trouble.TLS:
                 self._finish("TLS on a plain port")
+            case Trouble.PROXY:
+                self._finish("PROXY header from a peer that proxy_protocol does not name")
             case Trouble.ENDLESS:
                 self._give_up("that line is too long", "line too long")
             case Trouble.OVERLONG:

@@ -18,6 +18,7 @@ CloseReason = Literal[
     "line too long",
     "HTTP on a POP3 port",
     "TLS on a plain port",
+    "PROXY header from a peer that proxy_protocol does not name",
 ]
 
 

@@ -17,6 +17,7 @@ CLOSE_LIMIT = 8192
 
 _HTTP = tuple(b"GET |POST |HEAD |PUT |OPTIONS |CONNECT |DELETE |PATCH |TRACE |PRI ".split(b"|"))
 _TLS_HANDSHAKE = b"\x16"
+_PROXY = (b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n")
 _AUTH = b"AUTH "
 
 
@@ -27,6 +28,7 @@ class Trouble(Enum):
     ENDLESS = auto()
     HTTP = auto()
     TLS = auto()
+    PROXY = auto()
 
 
 class LineReader:
@@ -90,9 +92,13 @@ class LineReader:
         return line if len(line) + 2 <= response_limit(mechanism) else Trouble.OVERLONG
 
     def _stranger(self) -> Trouble | None:
-        """Tell a browser, or a device that starts with TLS, by its first octets: neither is owed an answer."""
+        """Tell a browser, a device that starts with TLS, or a proxy that nobody named, by its first octets: none of
+        them is owed an answer.
+        """
         if self._buffer.startswith(_TLS_HANDSHAKE):
             return Trouble.TLS
+        if self._buffer.startswith(_PROXY):
+            return Trouble.PROXY
         return Trouble.HTTP if self._buffer.startswith(_HTTP) else None
 
 

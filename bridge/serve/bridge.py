@@ -34,6 +34,7 @@ from bridge.session import (
     Services,
     SharedFetches,
     derived,
+    introduced,
 )
 from bridge.store import Runner, Store, in_thread, open_store
 from bridge.telemetry import announce, get_logger
@@ -158,12 +159,16 @@ class Bridge:
         await self._maildrops.leftovers.flush()
 
     async def _take(self, stream: Stream, listener: Listener) -> None:
+        began = trio.current_time()
+        if listener.relayed(stream) and not await introduced(stream, self._gate):
+            return
+        waited = trio.current_time() - began
         services = Services(
             self.settings.server,
             self._doorkeeper,
             self._maildrops,
             self._leases,
-            self._gate.login_seconds,
+            lambda: self._gate.login_seconds() - waited,
             self._now,
             together=self._together,
             allowance=self._allowance,

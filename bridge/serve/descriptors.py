@@ -3,7 +3,7 @@
 import resource
 
 from bridge.model.settings import Settings
-from bridge.session.gate import MOST_REFUSALS
+from bridge.session.gate import MOST_ANNOUNCING, MOST_REFUSALS
 from bridge.telemetry import get_logger
 
 OWN = 100
@@ -22,6 +22,8 @@ def room_for_sessions(settings: Settings) -> int:
     never lack a descriptor because of who connects.
     """
     others = OWN + MOST_REFUSALS + sum(2 * account.max_connections for account in settings.accounts.values())
+    if any(listener.proxy_protocol for listener in settings.listeners):
+        others += MOST_ANNOUNCING
     wanted = others + settings.server.max_sessions
     limit = _raised(wanted)
     room = max(FEWEST, limit - others)

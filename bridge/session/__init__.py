@@ -7,6 +7,7 @@ from bridge.session.gate import Gate
 from bridge.session.lease import Leases
 from bridge.session.listings import Listings
 from bridge.session.proving import derived
+from bridge.session.reception import introduced
 from bridge.session.sharing import SharedFetches
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Services",
     "SharedFetches",
     "derived",
+    "introduced",
 ]

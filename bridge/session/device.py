@@ -13,7 +13,6 @@ from bridge.maildrop import Maildrop, unacknowledged_plan, update_plan
 from bridge.model.failures import BridgeError, StoreError
 from bridge.model.logins import MECHANISMS
 from bridge.model.names import DeviceId, MsgNum, SessionId
-from bridge.model.peer import private_peer
 from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import DeviceIdle, DevicePump, NetError, ServerTls, Stream
@@ -40,11 +39,12 @@ from bridge.pop3 import (
 from bridge.sasl import Proof, timestamp
 from bridge.session.ahead import Allowance, FetchTogether, ReadAhead
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
-from bridge.session.handshakes import counted_handshake, negotiated
+from bridge.session.handshakes import counted_handshake, negotiated, through
 from bridge.session.lease import Leases
 from bridge.session.listings import Listings
 from bridge.session.places import peer_group
 from bridge.session.ports import Doorkeeper, Maildrops
+from bridge.session.reception import clear_enough
 from bridge.session.retention import expire
 from bridge.session.transaction import JOINED, Command, CutConnection, Transaction
 from bridge.telemetry import Seldom, count, get_logger, instant
@@ -252,11 +252,10 @@ class DeviceSession:
             self._transaction.flushed()
 
     def _features(self, *, tls_active: bool) -> Features:
-        policy = self._listener.plaintext_login
-        passwords = tls_active or policy == "always" or (policy == "private" and private_peer(self.peer))
+        tls_before = self._stream.relay is not None and bool(self._stream.relay.tls)
         return Features(
-            tls=self._listener.tls == "starttls" and not tls_active,
-            passwords=passwords,
+            tls=self._listener.tls == "starttls" and not tls_active and not tls_before,
+            passwords=tls_active or clear_enough(self._listener.plaintext_login, self._stream),
             expire=self._services.doorkeeper.expire,
             mechanisms=tuple(MECHANISMS[way] for way in self._listener.auth if way in MECHANISMS),
             apop="apop" in self._listener.auth,
@@ -325,6 +324,7 @@ class DeviceSession:
             peer=str(self.peer),
             messages=len(maildrop),
             tls=negotiated(self._stream),
+            **through(self._stream),
             session=self.id,
         )
         offered = (
@@ -425,7 +425,10 @@ class DeviceSession:
         count("sessions_closed")
         ended = self._services.now()
         if self._transaction is None:
-            seldom.info("connection.closed", self._group, peer=str(self.peer), reason=self._reason)
+            relay = self._stream.relay
+            # A proxy's looks whether we are here would fill the log.
+            level = "debug" if relay is not None and relay.whose == "own" else "info"
+            seldom.say(level, "connection.closed", self._group, peer=str(self.peer), reason=self._reason)
             return
         marks = self._transaction.marks
         record = SessionRecord(

@@ -22,6 +22,9 @@ CROWDED_SECONDS = 30.0
 MOST_REFUSALS = 100
 """Connections that are told at one time that there are too many; more are closed without a word."""
 
+MOST_ANNOUNCING = 100
+"""Connections whose proxies have yet to say whose they are, and that may wait for that where there is no room."""
+
 log = Seldom(get_logger("session"))
 
 
@@ -50,6 +53,7 @@ class Gate:
         self._by_group: dict[str, dict[Guest, None]] = {}
         self._familiar: Latest[str, None] = Latest()
         self._refusals = 0
+        self._announcing = 0
 
     @contextmanager
     def enter(self, guest: Guest) -> Iterator[bool]:
@@ -89,6 +93,21 @@ class Gate:
         del self._by_group[group][guest]
         if not self._by_group[group]:
             del self._by_group[group]
+
+    @contextmanager
+    def announcing(self) -> Iterator[bool]:
+        """Count a connection for the block while its proxy has yet to say whose it is; False when it must not stay.
+
+        Whom it counts for, and who gives way to it, is not known yet: so some may wait where there is no room.
+        """
+        if self._announcing >= MOST_ANNOUNCING and self.inside + self._announcing >= self._limit:
+            yield False
+            return
+        self._announcing += 1
+        try:
+            yield True
+        finally:
+            self._announcing -= 1
 
     @contextmanager
     def refusing(self, guest: Guest) -> Iterator[bool]:

@@ -33,3 +33,9 @@ def counted_handshake(stream: Stream) -> Iterator[None]:
 def negotiated(stream: Stream) -> str:
     """Say what a connection is protected by, as `TLSv1.2/ECDHE-RSA-AES128-GCM-SHA256`, or `none`."""
     return f"{stream.tls_version}/{stream.tls_cipher}" if stream.tls else "none"
+
+
+def through(stream: Stream) -> dict[str, str]:
+    """Say for the log which proxy a connection came through, and what protects it up to there; nothing without one."""
+    relay = stream.relay
+    return {} if relay is None else {"proxy": relay.proxy.host, "proxy_tls": relay.tls or "none"}

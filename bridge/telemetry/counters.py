@@ -7,6 +7,7 @@ HELP: Mapping[str, str] = {
     "sessions_closed": "connections of devices that ended",
     "sessions_taken_over": "sessions ended because their device came back on another connection",
     "connections_refused": "connections closed at once because a limit was reached",
+    "proxy_headers_refused": "connections of named proxies closed because what came first was no PROXY header",
     "handshakes_failed": "TLS handshakes with devices that failed",
     "handshakes_tls_1_0": "TLS handshakes with devices that came to TLS 1.0",
     "handshakes_tls_1_1": "TLS handshakes with devices that came to TLS 1.1",

@@ -264,5 +264,13 @@ def test_values_that_ask_for_what_this_version_does_are_taken(tmp_path: Path) ->
     assert problems(tmp_path, text) == []
 
 
+def test_a_listener_for_old_devices_behind_a_proxy(tmp_path: Path) -> None:
+    behind = LISTENER + 'proxy_protocol = ["10.0.0.2", "2001:db8::/64"]\n'
+    found = settings(tmp_path, whole(listener=behind)).listeners[0]
+    assert (found.tls_profile, found.proxy_protocol) == ("modern", ("10.0.0.2/32", "2001:db8::/64"))
+    old = settings(tmp_path, whole(listener=LISTENER + 'tls_profile = "legacy"\n')).listeners[0]
+    assert old.tls_profile == "legacy"
+
+
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     assert problems(tmp_path, "\ufeff" + whole()) == []

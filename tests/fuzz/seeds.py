@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bridge.config.describe import example
+from tests.net.headers import addresses, tcp4, tls, tlv, v2
 
 
 def _lines(*lines: bytes) -> bytes:
@@ -117,11 +118,23 @@ _MESSAGES = (
     b"\r\n.\r\n",
 )
 
+_PROXY = (
+    # proxy-protocol.txt §2.1, §2.2
+    b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\nGET / HTTP/1.1\r\n",
+    b"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.7 65535 0\r\nUSER fax\r\n",
+    b"PROXY UNKNOWN\r\nCAPA\r\n",
+    v2(0, 0x00, b"") + b"QUIT\r\n",
+    v2(1, 0x21, addresses("2001:db8::1", 995)),
+    v2(1, 0x31, bytes(216)),
+    tcp4(tlvs=tlv(1, b"pop3") + tls("TLSv1.3", "TLS_AES_128_GCM_SHA256") + tlv(3, bytes(4))) + b"STAT\r\n",
+)
+
 SEEDS: Mapping[str, Sequence[bytes]] = {
     "pop3": _POP3,
     "imap": _IMAP,
     "sasl": _SASL,
     "adapt": _MESSAGES,
+    "proxy": _PROXY,
     "config": (example().encode(), b'[device.fax]\npassword = "x"\nsources = ["family/\\\\Junk"]\n', b"[[listener]]\n"),
 }
 """By target."""

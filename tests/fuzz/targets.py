@@ -13,6 +13,8 @@ from bridge.imap import ImapConnection, ImapProtocolError, commands
 from bridge.imap.events import Closed, NeedData
 from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS
 from bridge.model.failures import ConfigError
+from bridge.model.peer import private_peer
+from bridge.net.proxy_header import Header, HeaderReader, NotAHeader
 from bridge.octets import CrlfRepair, HeaderScan
 from bridge.pop3 import Features, Pop3Connection, TopCut
 from bridge.pop3.reader import CLOSE_LIMIT
@@ -125,11 +127,32 @@ def _top(octets: bytes, size: int) -> bytes:
     return found
 
 
+def proxy(octets: bytes) -> None:
+    """A proxy says these first: in pieces and whole they are the same header with the same rest, or refused."""
+    found = set()
+    for size in (1, 3, max(1, len(octets))):
+        pieces = [octets[at : at + size] for at in range(0, len(octets), size)]
+        found.add(_header(pieces))
+    assert len(found) == 1
+
+
+def _header(pieces: list[bytes]) -> tuple[Header | None, bytes]:
+    reader = HeaderReader()
+    with suppress(NotAHeader):
+        for at, piece in enumerate(pieces):
+            if header := reader.receive(piece):
+                assert header.peer is None or private_peer(header.peer) in {True, False}
+                assert header.tls.isprintable()
+                return header, reader.rest + b"".join(pieces[at + 1 :])
+    return None, b""
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "pop3": pop3,
     "imap": imap,
     "sasl": sasl,
     "config": config,
     "adapt": adapt,
+    "proxy": proxy,
 }
 """By name."""

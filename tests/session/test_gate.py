@@ -8,7 +8,7 @@ from trio.testing import MockClock
 from bridge.model.peer import Peer
 from bridge.model.settings import ServerSettings
 from bridge.session import Gate
-from bridge.session.gate import CROWDED_SECONDS, MOST_REFUSALS
+from bridge.session.gate import CROWDED_SECONDS, MOST_ANNOUNCING, MOST_REFUSALS
 
 
 class Guest:
@@ -124,3 +124,20 @@ async def test_known_addresses_do_not_turn_each_other_out(autojump_clock: MockCl
     crowd = hall.crowd("192.0.2.1", "192.0.2.2")
     assert not hall.enters(Guest("192.0.2.3"))
     assert not any(each.out for each in crowd)
+
+
+async def test_proxies_that_do_not_say_whose_connections_they_bring_fill_no_house(autojump_clock: MockClock) -> None:
+    hall = Hall(MOST_ANNOUNCING + 2, MOST_ANNOUNCING)
+    with ExitStack() as unannounced:
+        told = [unannounced.enter_context(hall.gate.announcing()) for _ in range(MOST_ANNOUNCING + 3)]
+        assert told == [True] * (MOST_ANNOUNCING + 2) + [False]
+        # They take nobody's place: whose they are is judged when that is known.
+        hall.crowd("192.0.2.1", "192.0.2.2")
+        assert hall.gate.inside == 2
+    full = Hall(1, 1)
+    full.crowd("192.0.2.1")
+    with ExitStack() as unannounced:
+        told = [unannounced.enter_context(full.gate.announcing()) for _ in range(MOST_ANNOUNCING + 1)]
+        assert told == [True] * MOST_ANNOUNCING + [False]
+    with full.gate.announcing() as room:
+        assert room
