@@ -5,6 +5,7 @@ from bridge.net.dial import dial, secure
 from bridge.net.errors import DeviceGone, DeviceIdle, DialFailed, NetClosed, NetError, NotTrusted
 from bridge.net.guard import run_guarded
 from bridge.net.listen import Handler, Listener, open_listeners
+from bridge.net.names import use_own_resolver
 from bridge.net.pump import DevicePump
 from bridge.net.relaying import receive_relay
 from bridge.net.stream import Stream
@@ -35,5 +36,6 @@ __all__ = [
     "secure",
     "serve_unix",
     "server_context",
+    "use_own_resolver",
     "watchdog_interval",
 ]

@@ -14,7 +14,7 @@ from bridge.index import DeviceMaildrops, IntentRunner, Reading
 from bridge.model.failures import BridgeError, ConfigError
 from bridge.model.secret import Secret
 from bridge.model.settings import ServerSettings, Settings
-from bridge.net import Listener, Stream, notify, open_listeners, run_guarded, watchdog_interval
+from bridge.net import Listener, Stream, notify, open_listeners, run_guarded, use_own_resolver, watchdog_interval
 from bridge.sasl import ScramHash, ScramKeys
 from bridge.serve.accounts import RunningAccounts
 from bridge.serve.admin import Administration, Running
@@ -283,6 +283,7 @@ async def running_bridge(
     Left, it takes no more connections, lets sessions end, and closes everything in the reverse order. `now` gives Unix
     seconds, `runner` runs what blocks: what the store does, and password hashes.
     """
+    use_own_resolver()
     opened = open_store(settings.server.state_dir, runner=runner, new_state=new_state, now=now)
     async with opened as store, trio.open_nursery() as accounts:
         bridge = Bridge(settings, store, accounts, load, now, runner)

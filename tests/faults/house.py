@@ -29,7 +29,7 @@ from bridge.model.settings import (
 from bridge.net import NetError, Stream, dial
 from bridge.sandbox import Rule, SandboxServer, Script
 from bridge.serve.bridge import Bridge, running_bridge
-from bridge.store import inline
+from bridge.store import Runner, inline
 from tests.support.messages import large_message
 
 ANNA = AccountId("anna")
@@ -86,9 +86,9 @@ class Device:
         assert answer.startswith("+OK"), answer
         return answer
 
-    async def login(self) -> str:
+    async def login(self, login: str = "fax") -> str:
         """Log in; gives what PASS was answered."""
-        await self.ok("USER fax")
+        await self.ok(f"USER {login}")
         return await self.say("PASS secret")
 
     async def body(self) -> list[bytes]:
@@ -227,14 +227,19 @@ async def house(
     texts: list[bytes] | None = None,
     listed: bool = True,
     clock: Clock | None = None,
+    runner: Runner = inline,
+    change: Callable[[Settings], Settings] = lambda settings: settings,
 ) -> AsyncIterator[House]:
-    """Run a bridge whose device `fax` reads the inbox, with some letters and a large message in it."""
+    """Run a bridge whose device `fax` reads the inbox, with some letters and a large message in it.
+
+    `change` makes other settings of those that it would run with.
+    """
     upstream = upstream or inbox()
     clock = clock or Clock()
     async with trio.open_nursery() as nursery:
         port = await nursery.start(upstream.run)
-        settings = _settings(directory, port, on_delete, undo_window, account or {})
-        async with running_bridge(settings, now=clock.now, runner=inline) as bridge:
+        settings = change(_settings(directory, port, on_delete, undo_window, account or {}))
+        async with running_bridge(settings, now=clock.now, runner=runner) as bridge:
             at = House(upstream, bridge, settings, clock)
             for text in upstream.mailbox("anna"):
                 at.texts.append(text.octets)
