@@ -68,7 +68,7 @@ install: .venv/installed
 	@touch $@ .venv/installed
 
 packages:
-	@sh .ci/debian-packages.sh dovecot-imapd dovecot-pop3d curl fetchmail mpop getmail6
+	@sh .ci/debian-packages.sh dovecot-imapd dovecot-pop3d curl fetchmail mpop getmail6 openssl haproxy nginx libnginx-mod-stream
 
 # --- running
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The real parts of the tests: Dovecot as upstream, mail clients as devices. Installed only by root on a Debian
+# The real parts of the tests: Dovecot as upstream, mail clients as devices, proxies in between. Installed only by root on a Debian
 # system, and announced; otherwise what needs them is skipped, by name, in pytest's summary.
 # Usage: debian-packages.sh PACKAGE...
 set -u
