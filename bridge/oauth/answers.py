@@ -16,8 +16,8 @@ from bridge.oauth.http import Answer
 TEXT_LIMIT = 300
 """Characters of a server's own words that a sentence repeats: Microsoft's reason and its number fit."""
 
-PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
-"""Errors that say `not now` rather than `no` (RFC 6749 §4.1.2.1, RFC 8628 §3.5)."""
+PASSING = frozenset({"temporarily_unavailable", "server_error"})
+"""Errors that say `not now` rather than `no` (RFC 6749 §4.1.2.1)."""
 
 PASSING_STATUS = frozenset({408, 425, 429})
 """With all from 500 on: the request may be right, and was not looked at (RFC 9110 §15.5, RFC 6585 §4)."""

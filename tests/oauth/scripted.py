@@ -59,6 +59,17 @@ def _length(head: str) -> int:
 
 
 @asynccontextmanager
+async def raised_plainly() -> AsyncIterator[None]:
+    """Have what the block raises come out as it was raised, not in a nursery's group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
+
+
+@asynccontextmanager
 async def scripted(*answers: bytes | None, certificate: Certificate | None = None) -> AsyncIterator[Scripted]:
     """Run one on a port of its own; with a certificate over TLS."""
     tls = server_context([(str(certificate.certificate), str(certificate.key))]) if certificate else None
@@ -71,7 +82,7 @@ async def scripted(*answers: bytes | None, certificate: Certificate | None = Non
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             await trio.aclose_forcefully(raw)
 
-    async with trio.open_nursery() as nursery:
+    async with raised_plainly(), trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
         port = listeners[0].socket.getsockname()[1]
         server = Scripted(f"https://127.0.0.1:{port}" if tls else f"http://127.0.0.1:{port}", list(answers))
