@@ -23,7 +23,7 @@ N ?= 100000
 ARGS ?=
 EXTRAS := test,check
 
-.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz load bench systemd packages container-packages check-beside clean
+.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz load bench systemd packages container-packages authority check-beside clean
 
 help:
 	@echo 'make install             .venv with popbridge in it'
@@ -67,6 +67,9 @@ install: .venv/installed
 	$(call pip,.venv,-e '.[$(EXTRAS)]')
 	@touch $@ .venv/installed
 
+authority:
+	@sh .ci/test-authority.sh tests/oauth/server .cache/authority
+
 packages:
 	@sh .ci/debian-packages.sh dovecot-imapd dovecot-pop3d curl fetchmail mpop getmail6 openssl haproxy nginx libnginx-mod-stream
 
@@ -75,14 +78,14 @@ packages:
 demo: .venv/installed
 	@$(BIN)/popbridge demo $(ARGS)
 
-test: .venv/tested packages
+test: .venv/tested packages authority
 	$(BIN)/python -m pytest $(ARGS)
 
 # --- what CI runs
 
 # The tests take most of the time and one core; the rest goes on beside them. Packages come first, because apt-get lets
 # nobody in beside itself.
-check: lint packages container-packages
+check: lint packages container-packages authority
 	@$(MAKE) --no-print-directory -j2 test check-beside
 
 check-beside:
