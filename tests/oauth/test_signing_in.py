@@ -256,12 +256,6 @@ WRONG = "it does not take the program"
         ("device", {"client_id": "secret", "client_secret": Secret("hunter2")}, "invalid_client", WRONG),
         ("client-credentials", {"client_secret": Secret("hunter2")}, "invalid_client", WRONG),
         ("client-credentials", {"client_id": "nobody"}, "invalid_client", WRONG),
-        (
-            "client-credentials",
-            {"scope": "everything"},
-            "invalid_scope",
-            "check scope, and what the client was allowed",
-        ),
         ("certificate", {"client_id": "nobody"}, "invalid_client", f"{WRONG}: check client_id, tenant, certificate"),
         ("service-account", {"client_id": "nobody"}, "invalid_client", WRONG),
         ("service-account", {"subject": "boss@example.org"}, "invalid_grant", "may act for this user"),
