@@ -41,8 +41,9 @@ Verify = Callable[[Hashed, Secret], Awaitable[bool]]
 
 class ConfiguredDoorkeeper:
     """Admits the devices of the configuration. Unknown names take the same work as wrong passwords, and after a wrong
-    one its address waits for the answer, a little longer each time. The right password never waits for that: a device
-    gets in from an address that somebody else guesses from, too.
+    one its address waits for the answer, a little longer each time, one guess behind the other; so does whoever tries
+    a login that others have tried. The right password never waits for that: a device gets in from an address that
+    somebody else guesses from, too.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class ConfiguredDoorkeeper:
         if await self._matches(login, group, device.password if device else None, password):
             self._familiar.note((login, group), None)
             return device
-        await trio.sleep(self._suspects.failed(group))
+        await trio.sleep(self._suspects.failed(group, login))
         return None
 
     def salt(self, login: str, hash_: ScramHash) -> tuple[bytes, int]:
@@ -111,7 +112,7 @@ class ConfiguredDoorkeeper:
             case _:
                 assert_never(proof)
         if signature is None or device is None:
-            await trio.sleep(self._suspects.failed(group))
+            await trio.sleep(self._suspects.failed(group, proof.login))
             return None
         self._familiar.note((proof.login, group), None)
         return Admitted(device, signature)

@@ -63,21 +63,50 @@ async def test_a_plain_password_is_checked_at_once_when_right_and_slowly_when_wr
 
 
 async def test_from_elsewhere_the_right_password_is_like_a_wrong_one(autojump_clock: MockClock) -> None:
-    keeper = ConfiguredDoorkeeper([hashed("fax", networks=("192.0.2.0/24",))], Hashing())
+    devices = [hashed(name, networks=("192.0.2.0/24",)) for name in ("fax", "den", "till")]
+    keeper = ConfiguredDoorkeeper(devices, Hashing())
     assert await keeper.admit("fax", RIGHT, Peer("192.0.2.1", 4000)) is not None
     right = await seconds(keeper, "fax", RIGHT, "203.0.113.1")
-    assert right == pytest.approx(await seconds(keeper, "fax", WRONG, "203.0.113.2"))
-    assert await keeper.admit("fax", RIGHT, Peer("203.0.113.3", 4000)) is None
+    assert right == pytest.approx(await seconds(keeper, "den", WRONG, "203.0.113.2"))
+    assert await keeper.admit("till", RIGHT, Peer("203.0.113.3", 4000)) is None
 
 
 async def test_a_wrong_password_waits_longer_each_time_and_the_right_one_never(autojump_clock: MockClock) -> None:
-    keeper = ConfiguredDoorkeeper([hashed("fax")], Hashing())
+    keeper = ConfiguredDoorkeeper([hashed("fax"), hashed("den")], Hashing())
     waits = [round(await seconds(keeper, "fax", WRONG) - HASH_SECONDS, 2) for _ in range(6)]
     assert waits == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0]
     assert await seconds(keeper, "fax", RIGHT) == pytest.approx(HASH_SECONDS)
-    assert await seconds(keeper, "fax", WRONG, "192.0.2.2") == pytest.approx(HASH_SECONDS + 0.25)
+    assert await seconds(keeper, "den", WRONG, "192.0.2.2") == pytest.approx(HASH_SECONDS + 0.25)
     await trio.sleep(FORGOTTEN_AFTER)
     assert await seconds(keeper, "fax", WRONG) == pytest.approx(HASH_SECONDS + 0.25)
+
+
+@pytest.mark.parametrize("login", ["fax", "nobody"])
+async def test_a_login_that_many_try_waits_longer_wherever_they_are(autojump_clock: MockClock, login: str) -> None:
+    keeper = ConfiguredDoorkeeper([hashed("fax")], Hashing())
+    waits = [await seconds(keeper, login, WRONG, f"192.0.2.{number}") - HASH_SECONDS for number in range(1, 6)]
+    assert waits == pytest.approx([0.25, 0.5, 1.0, 2.0, 2.0])
+    assert await seconds(keeper, "fax", RIGHT, "203.0.113.9") == pytest.approx(HASH_SECONDS)
+
+
+async def test_an_attack_from_one_address_gets_less_than_two_guesses_a_second(autojump_clock: MockClock) -> None:
+    keeper = ConfiguredDoorkeeper([hashed("fax"), device("till")], Hashing())
+    answers: list[float] = []
+
+    async def guess() -> None:
+        while True:
+            await keeper.admit("till", WRONG, Peer("198.51.100.1", 4000))
+            answers.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(guess)
+        for _ in range(20):
+            await trio.sleep(3)
+            assert await seconds(keeper, "fax", RIGHT, "203.0.113.9") < 2 * HASH_SECONDS
+            assert await seconds(keeper, "till", RIGHT, "203.0.113.9") == 0
+        nursery.cancel_scope.cancel()
+    assert len(answers) < 2 * 60
 
 
 async def test_addresses_of_one_ipv6_network_wait_together(autojump_clock: MockClock) -> None:
@@ -85,7 +114,7 @@ async def test_addresses_of_one_ipv6_network_wait_together(autojump_clock: MockC
     for number in range(5):
         await keeper.admit("fax", WRONG, Peer(f"2001:db8::{number}", 4000))
     assert await seconds(keeper, "fax", WRONG, "2001:db8::ffff") == pytest.approx(HASH_SECONDS + LONGEST_PAUSE)
-    assert await seconds(keeper, "fax", WRONG, "2001:db8:0:1::1") == pytest.approx(HASH_SECONDS + 0.25)
+    assert await seconds(keeper, "nobody", WRONG, "2001:db8:0:1::1") == pytest.approx(HASH_SECONDS + 0.25)
 
 
 async def test_the_owner_waits_for_no_crowd_that_guesses(autojump_clock: MockClock) -> None:
