@@ -25,6 +25,12 @@ def no_secret_told() -> Iterator[None]:
     assert _watch.leaks == []
 
 
+@pytest.fixture
+def secrets_by_chance() -> None:
+    """Look for no secrets in this test: it makes them up by the thousand, and words of a sentence are among them."""
+    _watch.rest()
+
+
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
     """Give one running Dovecot for the whole run: each test takes a user of its own by `fresh_user()`."""

@@ -52,7 +52,10 @@ class Granted:
 def fields_of(answer: Answer) -> Mapping[str, Any]:
     """Read JSON, or a form, which some servers send errors as. Raises `NoMeaning`."""
     if "x-www-form-urlencoded" in answer.content_type:
-        return dict(parse_qsl(answer.body.decode("utf-8", "replace"), max_num_fields=100))
+        try:
+            return dict(parse_qsl(answer.body.decode("utf-8", "replace"), max_num_fields=100))
+        except ValueError:
+            raise NoMeaning("gives a form of more than 100 fields: is it the right endpoint?") from None
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):

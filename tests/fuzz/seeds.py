@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bridge.config.describe import example
+from tests.fuzz import conversations, texts
 from tests.net.headers import addresses, tcp4, tls, tlv, v2
 
 
@@ -135,6 +136,12 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     "sasl": _SASL,
     "adapt": _MESSAGES,
     "proxy": _PROXY,
+    "challenges": conversations.CHALLENGES,
+    "tokens": conversations.ANSWERS,
+    "search": texts.SEARCHES,
+    "names": texts.NAMES,
+    "identity": (*texts.HEADERS, *_MESSAGES),
+    "former": texts.FILES,
     "config": (example().encode(), b'[device.fax]\npassword = "x"\nsources = ["family/\\\\Junk"]\n', b"[[listener]]\n"),
 }
 """By target."""

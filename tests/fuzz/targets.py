@@ -20,6 +20,7 @@ from bridge.pop3 import Features, Pop3Connection, TopCut
 from bridge.pop3.reader import CLOSE_LIMIT
 from bridge.pop3.stuffing import DotStuffing
 from bridge.sasl import SaslError, decode_plain, encode_plain
+from tests.fuzz import conversations, texts
 from tests.pop3.responder import Heard, connection
 
 PIECE = 512
@@ -154,5 +155,11 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "config": config,
     "adapt": adapt,
     "proxy": proxy,
+    "challenges": conversations.challenges,
+    "tokens": conversations.tokens,
+    "search": texts.search,
+    "names": texts.names,
+    "identity": texts.identity,
+    "former": texts.former,
 }
 """By name."""

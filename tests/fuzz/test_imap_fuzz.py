@@ -3,17 +3,18 @@
 A failure names the seed of its input, which alone plays it again: `play(SEED)`.
 """
 
-import os
 import tracemalloc
 import zlib
 from contextlib import suppress
 from random import Random
 
+import pytest
+
 from bridge.imap import ImapConnection, ImapProtocolError, commands
 from bridge.imap.events import Closed, NeedData
 from bridge.imap.limits import LINE_OCTETS, NUMBER_LINE_OCTETS, UNPACKED_OCTETS
+from tests.fuzz.watching import INPUTS, KEPT_FROM, feed
 
-INPUTS = int(os.environ.get("POPBRIDGE_FUZZ", "100000"))
 PIECE = 512
 WEIGHED = 100
 """Every so many inputs all that is allocated is counted, which is slow."""
@@ -46,6 +47,9 @@ COMMANDS = (
     lambda: commands.examine("a\r\nb"),
     commands.idle,
 )
+
+
+pytestmark = pytest.mark.usefixtures("secrets_by_chance")
 
 
 def talk(chance: Random) -> bytes:
@@ -134,19 +138,13 @@ def weigh(seed: int) -> None:
         tracemalloc.stop()
 
 
+def _junk(seed: int) -> None:
+    (play if seed % WEIGHED else weigh)(seed)
+
+
 def test_junk() -> None:
-    for seed in range(INPUTS):
-        try:
-            (play if seed % WEIGHED else weigh)(seed)
-        except Exception as failure:
-            failure.add_note(f"seed {seed}")
-            raise
+    feed("imap", _junk)
 
 
 def test_packed_junk() -> None:
-    for seed in range(INPUTS // 10):
-        try:
-            play_packed(seed)
-        except Exception as failure:
-            failure.add_note(f"seed {seed}")
-            raise
+    feed("imap, packed", play_packed, INPUTS if INPUTS >= KEPT_FROM else INPUTS // 10)

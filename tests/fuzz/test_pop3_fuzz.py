@@ -3,14 +3,15 @@
 A failure names the seed of its input, which alone plays it again: `play(SEED)`.
 """
 
-import os
 from random import Random
+
+import pytest
 
 from bridge.pop3 import Pop3Connection
 from bridge.pop3.reader import CLOSE_LIMIT
+from tests.fuzz.watching import feed
 from tests.pop3.responder import CLEAR, Heard
 
-INPUTS = int(os.environ.get("POPBRIDGE_FUZZ", "100000"))
 PIECE = 512
 
 VERBS = b"USER PASS AUTH STLS CAPA QUIT STAT LIST UIDL RETR TOP DELE LAST RSET NOOP XTND APOP GET".split()
@@ -29,6 +30,9 @@ OPENINGS = (
     b"\x16\x03\x01",
     b"GET / ",
 )
+
+
+pytestmark = pytest.mark.usefixtures("secrets_by_chance")
 
 
 def talk(chance: Random) -> bytes:
@@ -66,9 +70,4 @@ def play(seed: int) -> None:
 
 
 def test_junk() -> None:
-    for seed in range(INPUTS):
-        try:
-            play(seed)
-        except Exception as failure:
-            failure.add_note(f"seed {seed}")
-            raise
+    feed("pop3", play)

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from tests.fuzz.seeds import SEEDS
 from tests.fuzz.targets import TARGETS
+from tests.fuzz.watching import INPUTS
 
-INPUTS = int(os.environ.get("POPBRIDGE_FUZZ", "100000"))
 REGRESSIONS = Path(__file__).with_name("regressions")
 KNOWN = [(target, path.name) for target in TARGETS for path in sorted(REGRESSIONS.glob(f"{target}/*"))]
-SLOW = {"config": 5, "adapt": 10}
-"""How much dearer an input of a target is."""
+SLOW = {"config": 5, "adapt": 10, "challenges": 20, "tokens": 4, "search": 4, "names": 4, "identity": 4, "former": 4}
+"""How much dearer an input of a target is, or how much less it is worth: fewer parties can bring it about."""
+
+
+pytestmark = pytest.mark.usefixtures("secrets_by_chance")
 
 
 def changed(seeds: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:

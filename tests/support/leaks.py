@@ -41,19 +41,29 @@ class Watch:
     def __init__(self) -> None:
         self.leaks: list[str] = []
         self._secrets: deque[str] = deque(maxlen=MOST)
+        self._off = False
 
     def begin(self) -> None:
         """Forget what was."""
         self.leaks.clear()
         self._secrets.clear()
+        self._off = False
+
+    def rest(self) -> None:
+        """Listen to nothing until the next `begin`: a password that chance made stands in any text."""
+        self._off = True
 
     def made(self, secret: str) -> None:
         """Hear of a secret."""
+        if self._off:
+            return
         if telling(secret) and secret not in self._secrets:
             self._secrets.append(secret)
 
     def written(self, where: str, text: str) -> None:
         """Hear of a text that anybody may read."""
+        if self._off:
+            return
         self.leaks += [f"{where} tells {secret!r}: {text}" for secret in found_in(text, self._secrets)]
 
     def install(self) -> None:

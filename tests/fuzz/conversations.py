@@ -1,0 +1,88 @@
+"""Targets: what a server says while we sign in. Whoever adds a mechanism to `bridge.sasl` adds it to `MECHANISMS`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from bridge.model.secret import Secret
+from bridge.oauth.answers import NoMeaning, error_of, granted, passing, quoted
+from bridge.oauth.http import Answer
+from bridge.sasl import Conversation, CramMd5, OAuthBearer, Plain, SaslError, ScramClient, XOAuth2
+
+PASSWORD = Secret("pencil")
+NONCE = "fyko+d2lbbFgONRv9qkxdawL"
+"""The one of RFC 5802 §5, so that its messages are answered."""
+
+MECHANISMS: Mapping[str, Callable[[], Conversation]] = {
+    "PLAIN": lambda: Plain("user", PASSWORD),
+    "SCRAM-SHA-1": lambda: ScramClient("SHA-1", "user", PASSWORD, NONCE),
+    "SCRAM-SHA-256": lambda: ScramClient("SHA-256", "user", PASSWORD, NONCE),
+    "CRAM-MD5": lambda: CramMd5("user", PASSWORD),
+    "OAUTHBEARER": lambda: OAuthBearer("user", PASSWORD, "server.example.com", 143),
+    "XOAUTH2": lambda: XOAuth2("user", PASSWORD),
+}
+
+STEPS = 4
+"""Challenges of one exchange: none of these mechanisms has more than two."""
+
+
+def challenges(octets: bytes) -> None:
+    """A server challenges with these, one a line: each is answered or refused, and no answer shows the password."""
+    for begin in MECHANISMS.values():
+        talk = begin()
+        talk.initial()
+        with suppress(SaslError):
+            for challenge in octets.split(b"\n")[:STEPS]:
+                if not talk.slow(challenge):
+                    answer = talk.answer(challenge)
+                    assert PASSWORD.reveal().encode() not in answer
+            talk.succeeded()
+        assert PASSWORD.reveal() not in repr(talk)
+
+
+def tokens(octets: bytes) -> None:
+    """An authorization server answers these, as JSON and as a form: tokens, a reason, or an answer without meaning."""
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        for status in (200, 400):
+            answer = Answer(status, kind, octets, 0.0)
+            error, words = error_of(answer)
+            assert quoted(error, words, [PASSWORD]).isprintable()
+            passing(answer, error)
+            with suppress(NoMeaning):
+                found = granted(answer, 1000.0)
+                assert found.tokens.access.reveal().isprintable()
+                assert found.tokens.expires_at < 1000.0 + 367 * 86_400
+
+
+def _lines(*lines: bytes) -> bytes:
+    return b"\n".join(lines)
+
+
+CHALLENGES: Sequence[bytes] = (
+    # RFC 5802 §5
+    _lines(
+        b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+        b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+    ),
+    # RFC 7677 §3, with the nonce above
+    _lines(
+        b"r=fyko+d2lbbFgONRv9qkxdawL%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+        b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+    ),
+    b"e=unknown-user",
+    # RFC 2195 §2
+    b"<1896.697170952@postoffice.reston.mci.net>",
+    # RFC 7628 §4.3
+    b'{"status":"invalid_token","scope":"example_scope","openid-configuration":"https://example.com/.well-known/x"}',
+    b'{"status":"401","schemes":"bearer","scope":"https://mail.google.com/"}',
+    b"",
+)
+
+ANSWERS: Sequence[bytes] = (
+    # RFC 6749 §5.1, §5.2
+    b'{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600,"refresh_token":"tGzv3JOkF0XG5"}',
+    b'{"error":"invalid_request","error_description":"a word of the server\'s"}',
+    # RFC 8628 §3.2
+    b'{"device_code":"GmRhmhcxhwAzkoEqiMEg","user_code":"WDJB-MJHT","expires_in":1800,"interval":5}',
+    b"access_token=e72e16c7e42f292c6912e7710c838347ae178b4a&scope=user%2Cgist&token_type=bearer",
+    b'{"access_token":"a","token_type":"bearer","id_token":"e30.eyJlbWFpbCI6ImEifQ.x"}',
+)
