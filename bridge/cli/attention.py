@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.cli.tables import count, moment
+from bridge.cli.tables import count, hours, moment
 from bridge.config.problems import printable
 
 Facts = Mapping[str, Any]
@@ -24,6 +24,12 @@ def _whole(found: Facts) -> Iterator[str]:
         yield (
             "this database was put back from a backup: nothing is done upstream until `popbridge resume`; look first"
             " what is pending"
+        )
+    if behind := found.get("clock_behind"):
+        way = "ahead" if behind > 0 else "back"
+        yield (
+            f"the system's clock was set {way} by {hours(abs(behind))} while popbridge ran, which goes on by its own"
+            " time, so that nothing is done too early: restart it once the clock is right"
         )
     if problem := found.get("spool_problem"):
         yield f"no more messages are kept on disk, and devices get them from their server: {printable(problem)}"

@@ -62,6 +62,13 @@ def moment(seconds: object) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def hours(seconds: float) -> str:
+    """Give a length of time roughly: in minutes, hours or days."""
+    if seconds < 2 * 3600:
+        return count(round(seconds / 60), "minute")
+    return count(round(seconds / 3600), "hour") if seconds < 2 * 86_400 else count(round(seconds / 86_400), "day")
+
+
 def size(octets: object) -> str:
     """Write a number of octets in the unit that suits it."""
     if not isinstance(octets, int):

@@ -18,6 +18,7 @@ from bridge.net import Listener, Stream, notify, open_listeners, run_guarded, us
 from bridge.sasl import ScramHash, ScramKeys
 from bridge.serve.accounts import RunningAccounts
 from bridge.serve.admin import Administration, Running
+from bridge.serve.clock import SteadyClock, passed
 from bridge.serve.descriptors import room_for_sessions
 from bridge.serve.overview import Overview
 from bridge.serve.requests import carry_out
@@ -60,13 +61,14 @@ class Bridge:
         store: Store,
         nursery: trio.Nursery,
         load: Load | None,
-        now: Callable[[], float],
+        clock: SteadyClock,
         runner: Runner,
     ) -> None:
         self.settings = settings
         self.listeners: list[Listener] = []
+        self._clock = clock
+        self._now = now = clock.now
         self.since = now()
-        self._now = now
         self._runner = runner
         self._load = load
         self._store = store
@@ -120,6 +122,7 @@ class Bridge:
     async def start(self) -> None:
         """Take up the state, bind the listeners, start every task but the listeners'. Waits for no upstream."""
         await self._store.use_keys(self.settings.server.token_keys)
+        await self._store.follow_clock()
         await self._accounts.apply(self.settings)
         await self._maildrops.load(self.settings.devices)
         await self._count_votes()
@@ -127,6 +130,7 @@ class Bridge:
         await self._nursery.start(serve_control, self.settings.server.control, self._command)
         for name, task in (("intents", self._intents.run), ("history", self._forget), ("watchdog", _watchdog)):
             self._nursery.start_soon(run_guarded, name, task)
+        self._nursery.start_soon(run_guarded, "clock", self._clock.watch, self._store)
         for name, task in (
             ("leftovers", self._maildrops.leftovers.run),
             ("returns", self._returns.run),
@@ -187,7 +191,10 @@ class Bridge:
         # Whoever asks is told of every session that has ended.
         await self._maildrops.leftovers.flush()
         if command == "status":
-            return await self._overview.show(self.settings, self.listeners, self.since)
+            return {
+                **await self._overview.show(self.settings, self.listeners, self.since),
+                "clock_behind": self._clock.behind,
+            }
         running = Running(self._live, self._returns)
         return await carry_out(
             Administration(self._store, self.settings, running, self._now), command, arguments, progress
@@ -276,17 +283,19 @@ async def running_bridge(
     new_state: bool = False,
     load: Load | None = None,
     now: Callable[[], float] = time.time,
+    passed: Callable[[], float] = passed,
     runner: Runner = in_thread,
 ) -> AsyncIterator[Bridge]:
     """Run a bridge for the block: store, accounts, control socket, then devices. Raises `BridgeError`s at the start.
 
     Left, it takes no more connections, lets sessions end, and closes everything in the reverse order. `now` gives Unix
-    seconds, `runner` runs what blocks: what the store does, and password hashes.
+    seconds, `passed` seconds that nobody sets, `runner` runs what blocks: what the store does, and password hashes.
     """
     use_own_resolver()
-    opened = open_store(settings.server.state_dir, runner=runner, new_state=new_state, now=now)
+    clock = SteadyClock(now, passed)
+    opened = open_store(settings.server.state_dir, runner=runner, new_state=new_state, now=clock.now)
     async with opened as store, trio.open_nursery() as accounts:
-        bridge = Bridge(settings, store, accounts, load, now, runner)
+        bridge = Bridge(settings, store, accounts, load, clock, runner)
         stop = trio.Event()
         try:
             await bridge.start()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from bridge.model.names import AccountId, DeviceId, EntrySeq, MailboxName, Uid, UidValidity
 from bridge.model.places import MailboxKey
 from bridge.model.update import BringBack, MovedTo
+from bridge.store import clocks
 from bridge.store.forgetting import ForgottenAccount, forget_account
 from bridge.store.ledger import Ledger
 from bridge.store.rows import for_people
@@ -38,6 +39,14 @@ class AdminStore(Ledger):
     async def remembered(self) -> Remembered:
         """Give who is remembered, in the order of their names."""
         return await self._read(_remembered)
+
+    async def note_clock(self, behind: float) -> None:
+        """Write by how many seconds the wall clock is ahead of what this store takes for the time."""
+        await self._write(lambda db: clocks.note_clock(db, behind))
+
+    async def follow_clock(self) -> float:
+        """Go by the wall clock, whatever was noted before: what waits is put off by as much, which is given."""
+        return await self._write(clocks.follow_clock)
 
     async def returning(self) -> list[BringBack]:
         """Give what is to be moved back because its owner undid it, the oldest promise first; nothing while the

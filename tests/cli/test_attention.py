@@ -152,3 +152,13 @@ def test_the_facts_of_an_older_bridge_will_do() -> None:
     facts = overview(devices=[old_device])
     del facts["restored"], facts["remembered"]
     assert attention(facts) == []
+
+
+@pytest.mark.parametrize(
+    ("behind", "words"),
+    [(5400.0, "set ahead by 90 minutes"), (-36_000.0, "set back by 10 hours"), (315_360_000.0, "ahead by 3650 days")],
+)
+def test_a_clock_that_was_set(behind: float, words: str) -> None:
+    [line] = attention({"accounts": [], "devices": [], "clock_behind": behind})
+    assert words in line
+    assert "restart it once the clock is right" in line

@@ -188,14 +188,23 @@ class Clock:
 
     def __init__(self) -> None:
         self.jumped = 0.0
+        self.slept = 0.0
 
     def now(self) -> float:
         """Give Unix seconds."""
-        return BEGINNING + trio.current_time() + self.jumped
+        return BEGINNING + self.passed() + self.jumped
 
     def jump(self, seconds: float) -> None:
         """Set it forwards or back."""
         self.jumped += seconds
+
+    def passed(self) -> float:
+        """Give seconds that nobody sets."""
+        return trio.current_time() + self.slept
+
+    def sleep(self, seconds: float) -> None:
+        """Have the machine sleep, during which no program runs and Trio's clock stands still."""
+        self.slept += seconds
 
 
 @contextmanager
@@ -239,7 +248,7 @@ async def house(
     async with trio.open_nursery() as nursery:
         port = await nursery.start(upstream.run)
         settings = change(_settings(directory, port, on_delete, undo_window, account or {}))
-        async with running_bridge(settings, now=clock.now, runner=runner) as bridge:
+        async with running_bridge(settings, now=clock.now, passed=clock.passed, runner=runner) as bridge:
             at = House(upstream, bridge, settings, clock)
             for text in upstream.mailbox("anna"):
                 at.texts.append(text.octets)
