@@ -8,6 +8,7 @@ from bridge.cli import doors
 from bridge.cli.settings import config_option, config_path, settings
 from bridge.config.advice import advice
 from bridge.config.problems import printable
+from bridge.config.weaknesses import weaknesses
 from bridge.model.failures import BridgeError, ConfigError
 from bridge.model.settings import ListenerSettings, Settings
 
@@ -20,12 +21,13 @@ def command(ctx: click.Context, connect: bool) -> None:
     """Tell every mistake in the configuration, or what it configures.
 
     Secrets and certificates are read as `serve` would read them. Nothing is changed, here or upstream. A line that
-    begins with `note:` tells of what is allowed, and will hardly do what is wanted.
+    begins with `note:` tells of what is allowed, and will hardly do what is wanted, or is weak.
     """
     loaded = settings()
     if problems := list(_unusable(loaded)):
         raise ConfigError([f"{config_path()}: {problem}" for problem in problems])
-    for line in (*_summary(loaded), *(f"note: {sentence}" for sentence in advice(loaded))):
+    notes = (*advice(loaded), *weaknesses(loaded))
+    for line in (*_summary(loaded), *(f"note: {sentence}" for sentence in notes)):
         click.echo(printable(line))
     if connect and not _connected(loaded):
         ctx.exit(1)

@@ -20,11 +20,6 @@ MEMORY_LIMIT = 64 * 2**20
 """Octets one verification may take, so that a mistyped hash cannot exhaust the machine."""
 PARALLEL_LIMIT = 16
 
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Characters of generated passwords: none that is mistaken for another on a device's small display."""
-GENERATED_LENGTH = 16
-"""16 of 31 characters are 79 bits, and fit the password field of every device seen so far."""
-
 
 def hash_password(password: Secret) -> str:
     """Give `password_hash` for a device's password. Blocks for some 40 ms."""
@@ -54,11 +49,6 @@ def parse_hash(text: str) -> PasswordHash:
 def verify_scrypt(stored: PasswordHash, given: Secret) -> bool:
     """Tell whether the password is the hashed one, in the same time either way. Blocks: call it in a thread."""
     return hmac.compare_digest(_scrypt(given, stored), stored.digest)
-
-
-def generate_password() -> Secret:
-    """Make a password that can be typed into any device."""
-    return Secret("".join(secrets.choice(ALPHABET) for _ in range(GENERATED_LENGTH)))
 
 
 def _scrypt(password: Secret, like: PasswordHash) -> bytes:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from bridge.config import generate_password, hash_password, parse_hash, verify
-from bridge.config.passwords import ALPHABET
+from bridge.config import hash_password, parse_hash, verify
 from bridge.model.secret import Secret
 
 VECTOR = (
@@ -56,11 +55,3 @@ def test_numbers_that_scrypt_cannot_or_should_not_take(numbers: str) -> None:
 
 def test_the_costliest_hash_that_is_taken_can_be_checked() -> None:
     assert not verify(parse_hash(VECTOR.replace("16384", "32768").replace("$1$", "$16$")), Secret("hunter2"))
-
-
-def test_generated_passwords_can_be_typed() -> None:
-    password = generate_password().reveal()
-    assert len(password) == 16
-    assert set(password) <= set(ALPHABET)
-    assert not set(ALPHABET) & set("il1o0")
-    assert password != generate_password().reveal()
