@@ -22,6 +22,7 @@ COMMANDS = (
     "device",
     "accounts",
     "account",
+    "login",
     "explain",
     "resume",
     "backup",

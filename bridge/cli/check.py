@@ -34,8 +34,9 @@ def command(ctx: click.Context, connect: bool) -> None:
 
 
 def _unusable(loaded: Settings) -> Iterator[str]:
-    """Find certificates that are there and cannot be used: they do not fit their key, or are none."""
+    """Find certificates and keys that are there and cannot be used: they do not fit each other, or are none."""
     from bridge.net.tls import ServerTls, client_context
+    from bridge.oauth.assertions import key_problem
 
     for position, listener in enumerate(loaded.listeners, 1):
         if listener.tls == "none":
@@ -49,6 +50,8 @@ def _unusable(loaded: Settings) -> Iterator[str]:
             client_context(account.ca_file)
         except BridgeError as failure:
             yield f"account.{account.name}.ca_file: {failure}"
+        if account.oauth is not None and account.oauth.key.reveal() and (problem := key_problem(account.oauth)):
+            yield f"account.{account.name}.oauth: {problem}"
 
 
 def _summary(loaded: Settings) -> Iterator[str]:

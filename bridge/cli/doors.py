@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from bridge.model.failures import BridgeError
-from bridge.model.settings import Settings
+from bridge.model.oauth import OAuthSettings
+from bridge.model.secret import Secret
+from bridge.model.settings import AccountSettings, Settings
 
 
 class NotBuiltYet(BridgeError):
@@ -40,6 +42,20 @@ class AdministerOffline(Protocol):
     def __call__(self, settings: Settings, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]: ...
 
 
+class SignInAccount(Protocol):
+    """Has somebody sign an account in, and gives what was granted."""
+
+    def __call__(
+        self, settings: Settings, account: AccountSettings, oauth: OAuthSettings, person: Any, way: str
+    ) -> Any: ...
+
+
+class Opened(Protocol):
+    """Opens an account's mailboxes with a new token, and tells `ok` and a `note`."""
+
+    def __call__(self, settings: Settings, account: AccountSettings, access: Secret) -> Any: ...
+
+
 def run_serve() -> RunServe:
     """Open the door of `serve`."""
     return cast("RunServe", _open("bridge.serve.daemon", "run_serve"))
@@ -58,6 +74,16 @@ def probe_accounts() -> ProbeAccounts:
 def administer_offline() -> AdministerOffline:
     """Open the door of an owner's commands while no bridge runs."""
     return cast("AdministerOffline", _open("bridge.serve.offline", "administer_offline"))
+
+
+def sign_in_account() -> SignInAccount:
+    """Open the door of `login`."""
+    return cast("SignInAccount", _open("bridge.serve.login", "sign_in_account"))
+
+
+def opened() -> Opened:
+    """Open the door of what `login` looks at in the end."""
+    return cast("Opened", _open("bridge.serve.login", "opened"))
 
 
 def _open(module: str, name: str) -> Any:

@@ -50,7 +50,7 @@ Url = Annotated[str, Reads(_url, "URL")]
 
 class OAuth(Table):
     """Signing in by token instead of a password: as `oauth = { … }` in an account, or as a table of its own,
-    `[account.NAME.oauth]`; see [signing-in.md](signing-in.md).
+    `[account.NAME.oauth]`. Then `popbridge login NAME` has somebody sign in: see [signing-in.md](signing-in.md).
     """
 
     provider: Annotated[str, Reads(values.choice(*AUTHORITIES, CUSTOM), "name")] = entry(

@@ -31,6 +31,16 @@ def test_what_will_hardly_work_is_a_note(tmp_path: Path) -> None:
     assert "abcd-efgh" not in done.stdout
 
 
+def test_a_key_that_cannot_sign_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "app.key").write_text("no-key-at-all\n")
+    (tmp_path / "app.key").chmod(0o600)
+    oauth: dict[str, Value] = {"flow": "certificate", "client_id": "x", "issuer": "https://x", "key_file": "app.key"}
+    account = {**{key: value for key, value in NOBODY.items() if key != "password"}, "oauth": oauth}
+    done = popbridge("check", config=write_config(tmp_path, {"mail": account}, {"fax": FAX}))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "account.mail.oauth: the key is no private key in PEM" in done.stderr
+
+
 def test_connect_names_the_account_that_cannot_be_reached(tmp_path: Path) -> None:
     done = popbridge("check", "--connect", config=write_config(tmp_path, {"mail": NOBODY}, {"fax": FAX}))
     assert done.returncode == 1

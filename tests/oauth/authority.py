@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bridge.model.oauth import OAuthSettings
 from bridge.model.secret import Secret
+from tests.support.dovecot import Dovecot
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / ".cache" / "authority"
@@ -102,6 +104,14 @@ def _clients() -> list[dict[str, Any]]:
             **alone,
         },
         {
+            "client_id": "imap-server",
+            "client_secret": "imap-hunter2",
+            "token_endpoint_auth_method": "client_secret_basic",
+            "grant_types": [],
+            "response_types": [],
+            "redirect_uris": [],
+        },
+        {
             "client_id": "robot@example.org",
             "token_endpoint_auth_method": "none",
             **alone,
@@ -149,6 +159,37 @@ class Authority:
         """Give one for a service account that acts for Anna."""
         given = {"key": Secret(key_pair()[0]), "subject": ANNA, "scope": "imap", **more}
         return self.settings("service-account", "robot@example.org", **given)
+
+
+@contextmanager
+def imap_server(url: str) -> Iterator[Dovecot]:
+    """Run a Dovecot that asks the authorization server at `url` what a token is worth, and takes it."""
+    place = Path(tempfile.mkdtemp(prefix="popbridge-tokens-", dir="/tmp"))
+    try:
+        place.chmod(0o755)
+        (place / "oauth2.conf").write_text(OAUTH2.format(url=url))
+        with Dovecot(extra=DOVECOT.format(place=place)) as server:
+            yield server
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+OAUTH2 = """\
+introspection_mode = post
+introspection_url = {url}/token/introspection
+username_attribute = sub
+active_attribute = active
+active_value = true
+"""
+
+DOVECOT = """\
+auth_mechanisms = plain xoauth2 oauthbearer
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {place}/oauth2.conf
+}}
+"""
 
 
 @contextmanager

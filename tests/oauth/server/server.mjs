@@ -47,6 +47,7 @@ const provider = new Provider(issuer, {
     deviceFlow: { enabled: true },
     clientCredentials: { enabled: true },
     revocation: { enabled: true },
+    introspection: { enabled: true },
     devInteractions: { enabled: true },
   },
   clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
@@ -68,6 +69,7 @@ provider.use(async (ctx, next) => {
 const robots = Object.fromEntries(given.clients.filter((one) => one.robot).map((one) => [one.client_id, one.robot]));
 provider.registerGrantType(JWT_BEARER, async (ctx) => {
   const { client, params } = ctx.oidc;
+  let accountId;
   try {
     const key = await jose.importJWK(robots[client.clientId], 'RS256');
     const { payload } = await jose.jwtVerify(params.assertion, key, {
@@ -75,10 +77,11 @@ provider.registerGrantType(JWT_BEARER, async (ctx) => {
     });
     if (!given.users.includes(payload.sub)) throw new Error('it may not act for this user');
     if (payload.scope !== 'imap') throw new Error('not this scope');
+    accountId = payload.sub;
   } catch (failure) {
     throw new errors.InvalidGrant(failure.message);
   }
-  const token = new provider.ClientCredentials({ client, scope: 'imap' });
+  const token = new provider.AccessToken({ client, accountId, scope: 'imap' });
   const value = await token.save();
   ctx.body = { access_token: value, expires_in: token.expiration, token_type: 'Bearer' };
 }, ['assertion', 'scope']);
@@ -105,8 +108,14 @@ function identified(form) {
   return form.toString();
 }
 
+// An IMAP server asks what a token is worth (RFC 7662); who that is stands in the clients.
+const mail = given.clients.find((one) => one.client_id === 'imap-server');
+
 const answer = provider.callback();
 server.on('request', async (request, response) => {
+  if (request.url === '/token/introspection') {
+    request.headers.authorization = `Basic ${btoa(`${mail.client_id}:${mail.client_secret}`)}`;
+  }
   if (request.method === 'POST' && request.url === '/token') {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
