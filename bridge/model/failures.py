@@ -28,12 +28,17 @@ class UpstreamError(BridgeError):
 class UpstreamUnavailable(UpstreamError):
     """The server cannot be reached, closed, took too long, or says it cannot just now: try again later.
 
-    `pause` is how many seconds it wants to be left alone, 0 where it does not say.
+    `pause` is how many seconds it wants to be left alone, 0 where it does not say. `throttled` says that this is meant
+    for the whole account, what is connected included; `crowded`, that it bears fewer connections than there were.
     """
 
-    def __init__(self, account: str, sentence: str, pause: float = 0.0) -> None:
+    def __init__(
+        self, account: str, sentence: str, pause: float = 0.0, *, throttled: bool = False, crowded: bool = False
+    ) -> None:
         super().__init__(account, sentence)
         self.pause = pause
+        self.throttled = throttled
+        self.crowded = crowded
 
 
 class UpstreamRefused(UpstreamError):

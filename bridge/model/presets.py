@@ -122,7 +122,7 @@ PRESETS: Mapping[str, Preset] = {
         "outlook.office365.com",
         ways=("oauth",),
         authority="microsoft",
-        switch="on https://outlook.live.com under Settings, Mail, Forwarding and IMAP",
+        switch="at https://outlook.live.com under Settings, Mail, Forwarding and IMAP",
         connections=20,
         max_connections=2,
         folders=_OUTLOOK_FOLDERS,
@@ -195,7 +195,7 @@ PRESETS: Mapping[str, Preset] = {
         ways=("password", "app password"),
         user="any",
         wants="with two-factor authentication, make an application-specific password in the account's settings",
-        switch="on https://www.gmx.net under E-Mail, Einstellungen, POP3/IMAP Abruf; it goes off when it is not used",
+        switch="at https://www.gmx.net under E-Mail, Einstellungen, POP3/IMAP Abruf; it goes off when it is not used",
         max_connections=2,
         folders=_GERMAN_FOLDERS,
         sources=(
@@ -210,7 +210,7 @@ PRESETS: Mapping[str, Preset] = {
         ways=("password", "app password"),
         user="any",
         wants="with two-factor authentication, make an application-specific password in the account's settings",
-        switch="on https://web.de under E-Mail, Einstellungen, POP3/IMAP Abruf; it goes off when it is not used",
+        switch="at https://web.de under E-Mail, Einstellungen, POP3/IMAP Abruf; it goes off when it is not used",
         max_connections=2,
         folders=_GERMAN_FOLDERS,
         sources=("https://hilfe.web.de/pop-imap/einschalten.html", f"{_ISPDB}/web.de.xml"),
@@ -280,7 +280,8 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def preset_for(provider: str, host: str) -> Preset | None:
-    """Give the preset of an account: the one that it names, else one whose server it uses."""
+    """Give the preset of an account: the one that it names, else one whose server it uses, told by a name."""
     if provider:
         return PRESETS.get(provider)
-    return next((one for one in PRESETS.values() if one.host and one.host == host.rstrip(".").lower()), None)
+    name = host.rstrip(".").lower()
+    return next((one for one in PRESETS.values() if one.host == name and name[-1:].isalpha()), None)

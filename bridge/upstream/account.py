@@ -12,6 +12,7 @@ from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.model.registries import NO_RANGES
 from bridge.model.settings import AccountSettings
 from bridge.model.update import BringBack, Intent, MovedTo
+from bridge.model.upkeep import Refusal
 from bridge.telemetry import instant
 from bridge.upstream.acting import Begun
 from bridge.upstream.batches import Batches, Sink
@@ -83,7 +84,13 @@ class Account:
     @property
     def health(self) -> AccountHealth:
         """How the connections are now."""
-        return self._pool.health.told(len(self._pool.connections))
+        return self._pool.told
+
+    def keep_refusals(self, known: Refusal | None, changed: Callable[[Refusal | None], None]) -> None:
+        """Go on from what is `known` against the user and password, and have `changed` called when that changes."""
+        if known is not None:
+            self._pool.remember(known)
+        self._pool.refusals.changed = changed
 
     def sign_in_again(self) -> None:
         """Forget that the password was refused: the next request tries it."""

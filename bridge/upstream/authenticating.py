@@ -17,7 +17,8 @@ from bridge.model.failures import (
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings
 from bridge.sasl import BearerProblem, Conversation, SaslError, ServerUnproven
-from bridge.upstream.failures import PASSING_CODES, pause_of, quoted
+from bridge.upstream.advice import about_the_password, what_to_do
+from bridge.upstream.failures import PASSING_CODES, asked_of, not_now, quoted
 from bridge.upstream.link import EVENT_LIMIT, Link
 from bridge.upstream.ways import LOGIN, Ways
 
@@ -126,7 +127,8 @@ class Authenticating:
     # --- what a refusal means
 
     def _no_way(self, link: Link) -> UpstreamError:
-        advice = "with TLS it may" if not link.stream.tls else "it may want another way to sign in"
+        other = what_to_do(self._settings, "") or "it may want another way to sign in"
+        advice = "with TLS it may" if not link.stream.tls else other
         sentence = f"account {self._name}: the server takes no password on this connection; {advice}"
         return UpstreamRefused(self._name, sentence, "LOGINDISABLED")
 
@@ -142,22 +144,21 @@ class Authenticating:
         """Tell whether a NO says `not now` rather than `no`."""
         code = answer.code.name if answer.code else ""
         words = code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text)
-        return bool(code in PASSING_CODES or words or pause_of(code, answer.text))
+        return bool(code in PASSING_CODES or words or asked_of(code, answer.text).pause)
 
     def _not_now(self, answer: Tagged, said: str) -> UpstreamUnavailable:
-        pause = pause_of(answer.code.name if answer.code else "", answer.text)
-        return UpstreamUnavailable(self._name, f"account {self._name}: the server lets nobody in just now{said}", pause)
+        sentence = f"account {self._name}: the server lets nobody in just now{said}"
+        return not_now(self._name, sentence, answer.code.name if answer.code else "", answer.text)
 
     def _not_taken(self, answer: Tagged) -> UpstreamError:
         said = _said(answer.text, self._settings.password, self._settings.user)
         if answer.kind == "BAD" or self._passing(answer):
             return self._not_now(answer, said)
-        # What no code says to be about the password may have another reason: worth a try sooner.
-        self.definite = (answer.code.name if answer.code else "") in REFUSING_CODES
-        sentence = (
-            f"account {self._name}: the server does not take this user and password{said}; "
-            "correct them in the config and reload"
-        )
+        # What neither code nor words say to be about the password may have another reason: worth a try later.
+        code = answer.code.name if answer.code else ""
+        self.definite = code in REFUSING_CODES or about_the_password(answer.text)
+        advice = what_to_do(self._settings, answer.text) or "correct them in the config and reload"
+        sentence = f"account {self._name}: the server does not take this user and password{said}; {advice}"
         return UpstreamLoginFailed(self._name, sentence)
 
     def _token_not_taken(self, answer: Tagged, problem: BearerProblem, token: Secret) -> UpstreamError:

@@ -63,6 +63,7 @@ class Connection:
             request = self._pool.take_for(self)
             if request is not None:
                 await request.perform(link)
+                self._pool.heard(request.failure)
                 self._idle_since = trio.current_time()
             elif not await self._wait_for_work(link):
                 return

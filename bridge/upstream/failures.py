@@ -1,6 +1,7 @@
 """How this room fails: the model's failures, in sentences that name the account."""
 
 import re
+from typing import NamedTuple
 
 from bridge.imap.events import Tagged
 from bridge.model.failures import UpstreamError, UpstreamRefused, UpstreamUnavailable
@@ -18,18 +19,56 @@ _HALF_DEAD = re.compile(r"authenticated but not connected", re.IGNORECASE)
 # Exchange Online and its kin say so in NO, BAD and BYE alike.
 _SUGGESTED = re.compile(r"Suggested Backoff Time: ([0-9]{1,9}) milliseconds", re.IGNORECASE)
 
+# Gmail says it with OVERQUOTA or without a code, once a day's octets or commands are used up.
+_SPENT = re.compile(r"bandwidth limit", re.IGNORECASE)
+_THROTTLED = re.compile(r"throttl|rate limit|too many requests|bandwidth limit", re.IGNORECASE)
+
+# Gmail: `Too many simultaneous connections`; Dovecot: `Maximum number of connections from user+IP exceeded`; Courier:
+# `Maximum connection limit reached`; Cyrus: `Too many open connections`.
+_CROWDED = re.compile(
+    r"too many [a-z ]{0,30}(?:connections|sessions)|maximum [a-z ]{0,20}connections?|connection limit", re.IGNORECASE
+)
+
 _PAUSES = {"LIMIT": 30.0, "THROTTLED": 60.0, "UNAVAILABLE": 5.0}
 """Seconds that a server is left alone after a code that asks for it without saying how long (RFC 5530 §3). Our own."""
+
+CROWDED_PAUSE = THROTTLED_PAUSE = 60.0
+"""The same after words without such a code."""
+
+SPENT_PAUSE = 3600.0
+"""The same once a day's budget is used up: it comes back hour by hour."""
 
 LONGEST_PAUSE = 3600.0
 """A server that asks for more is asked again after an hour all the same."""
 
 
-def pause_of(code: str, text: str) -> float:
-    """Give how many seconds a server wants to be left alone, by what it said in a NO, BAD or BYE."""
-    found = _SUGGESTED.search(text)
-    asked = int(found[1]) / 1000 if found else _PAUSES.get(code, 0.0)
-    return min(asked, LONGEST_PAUSE)
+class Asked(NamedTuple):
+    """What a server asks for: as `UpstreamUnavailable` has it."""
+
+    pause: float = 0.0
+    throttled: bool = False
+    crowded: bool = False
+
+
+def asked_of(code: str, text: str) -> Asked:
+    """Give what a server asks for by a NO, BAD or BYE: by its code and, where there is none that says it, its words."""
+    suggested = _SUGGESTED.search(text)
+    throttled = code == "THROTTLED" or bool(suggested or _THROTTLED.search(text))
+    crowded = not throttled and bool(_CROWDED.search(text))
+    if suggested:
+        pause = int(suggested[1]) / 1000
+    elif _SPENT.search(text):
+        pause = SPENT_PAUSE
+    else:
+        words = THROTTLED_PAUSE if throttled else CROWDED_PAUSE if crowded else 0.0
+        pause = _PAUSES.get(code, words)
+    return Asked(min(pause, LONGEST_PAUSE), throttled, crowded)
+
+
+def not_now(account: str, sentence: str, code: str, text: str) -> UpstreamUnavailable:
+    """Make the failure for a server that lets nobody in, or anybody go, by what it said."""
+    asked = asked_of(code, text)
+    return UpstreamUnavailable(account, sentence, asked.pause, throttled=asked.throttled, crowded=asked.crowded)
 
 
 class Dropped(UpstreamUnavailable):
@@ -50,9 +89,9 @@ def refusal(account: str, what: str, answer: Tagged) -> UpstreamError:
     """Make the failure for a command that was answered NO or BAD. `what` reads like `open INBOX`."""
     code = answer.code.name if answer.code else ""
     sentence = f"account {account}: the server would not {what}{quoted(answer.text)}"
-    pause = pause_of(code, answer.text)
-    if code in PASSING_CODES or pause:
-        return UpstreamUnavailable(account, f"{sentence}; it is tried again later", pause)
+    if code in PASSING_CODES or asked_of(code, answer.text).pause:
+        return not_now(account, f"{sentence}; it is tried again later", code, answer.text)
     if answer.kind == "BAD" and _HALF_DEAD.search(answer.text):
-        return Dropped(account, f"{sentence}; a new connection is needed")
+        # It comes of many connections, one after the other: the server counts those for a while that have ended.
+        return Dropped(account, f"{sentence}; a new connection is needed", crowded=True)
     return UpstreamRefused(account, sentence, code)

@@ -12,7 +12,10 @@ HealthState = Literal["connecting", "online", "offline", "needs sign-in"]
 class AccountHealth:
     """How an account is now. `since` is when the state began, in Unix seconds; `note` is a sentence, or empty.
 
-    `capabilities` are those of the last sign-in, in capitals; `connections` counts those open or being opened.
+    `capabilities` are those of the last sign-in, in capitals; `connections` counts those open or being opened, and
+    `most` is how many there may be now: fewer than configured until `fewer_until`, if that is not 0. Until
+    `paused_until`, if that is not 0, the server is left alone, and `paused_why` says why. `retried_at` is when a user
+    and password that were refused are tried again: infinite for not by itself, None when they were not.
     """
 
     state: HealthState
@@ -20,6 +23,11 @@ class AccountHealth:
     note: str = ""
     capabilities: frozenset[str] = frozenset()
     connections: int = 0
+    most: int = 0
+    fewer_until: float = 0.0
+    paused_until: float = 0.0
+    paused_why: str = ""
+    retried_at: float | None = None
 
 
 class HealthRecord:

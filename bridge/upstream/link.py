@@ -10,7 +10,7 @@ from bridge.imap.events import BodyChunk, Closed, Event, FetchedBody, NeedData, 
 from bridge.model.failures import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamUnavailable
 from bridge.net import NetError, Stream, secure
 from bridge.telemetry import count
-from bridge.upstream.failures import Dropped, pause_of, quoted, refusal
+from bridge.upstream.failures import Asked, Dropped, asked_of, quoted, refusal
 from bridge.upstream.pace import Pace
 from bridge.upstream.patience import Patience
 from bridge.upstream.selected import Selected
@@ -63,7 +63,7 @@ class Link:
         self._half_sent = False
         self._eof = False
         self._bye = ""
-        self._pause = 0.0
+        self._asked = Asked()
 
     def patience(self) -> Patience:
         """Give the deadline of a command that begins now."""
@@ -222,7 +222,7 @@ class Link:
             mailbox.note(event)
         if isinstance(event, Status) and event.kind == "BYE":
             self._bye = event.text or "BYE"
-            self._pause = pause_of(event.code.name if event.code else "", event.text)
+            self._asked = asked_of(event.code.name if event.code else "", event.text)
 
     def _meant(self) -> Selected | None:
         """Give the mailbox that responses are about: servers carry out commands in their order."""
@@ -263,7 +263,7 @@ class Link:
             received = await self.stream.receive_some(CHUNK_OCTETS)
         except NetError as failure:
             sentence = f"account {self.account}: {failure}{quoted(self._bye)}"
-            raise self.lose(Dropped(self.account, sentence, self._pause)) from failure
+            raise self._gone(sentence) from failure
         finally:
             self._receiving = None
         self._take(received)
@@ -290,7 +290,12 @@ class Link:
 
     def _dropped(self) -> UpstreamError:
         sentence = f"account {self.account}: the server closed the connection{quoted(self._bye)}"
-        return self.lose(Dropped(self.account, sentence, self._pause))
+        return self._gone(sentence)
+
+    def _gone(self, sentence: str) -> UpstreamError:
+        asked = self._asked
+        failure = Dropped(self.account, sentence, asked.pause, throttled=asked.throttled, crowded=asked.crowded)
+        return self.lose(failure)
 
     def _broken(self, failure: ImapProtocolError) -> UpstreamError:
         return self.lose(UpstreamBroken(self.account, f"account {self.account}: {failure}"))

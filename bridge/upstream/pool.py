@@ -1,18 +1,22 @@
 """All connections of one account, and who gets which."""
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import trio
 
-from bridge.model.failures import UpstreamError, UpstreamLoginFailed, UpstreamUnavailable
+from bridge.model.failures import SignInNeeded, UpstreamError, UpstreamLoginFailed, UpstreamUnavailable
 from bridge.model.registries import KEEP_CONNECTIONS
 from bridge.model.settings import AccountSettings
+from bridge.model.upkeep import Refusal
 from bridge.net import run_guarded
 from bridge.telemetry import count, get_logger
 from bridge.upstream.connection import Connection
-from bridge.upstream.health import HealthRecord
+from bridge.upstream.health import AccountHealth, HealthRecord
 from bridge.upstream.latest import Latest
 from bridge.upstream.link import Link
+from bridge.upstream.refusals import Refusals
 from bridge.upstream.request import Request
 from bridge.upstream.signin import SignIn
 from bridge.upstream.urgency import Urgency
@@ -28,14 +32,6 @@ LONG_KEEP_SECONDS = 600.0
 
 FEWER_SECONDS = 600.0
 """How long the pool keeps to the number of connections that the server let it have."""
-
-REFUSED_PAUSES = (300.0, 3600.0, 6 * 3600.0)
-"""Seconds until a password that was refused is tried again, the last ones again and again. Servers refuse good ones,
-too, when what they ask is down; and some lock an account after a handful of wrong ones within a quarter of an hour.
-"""
-
-UNCLEAR_PAUSES = (60.0, 300.0, 1800.0, 3600.0)
-"""The same after a refusal that may have meant something else than the password."""
 
 
 async def _nothing(link: Link) -> None:
@@ -60,9 +56,7 @@ class Pool:
         self.keep_seconds = LONG_KEEP_SECONDS if KEEP_CONNECTIONS in settings.quirks else KEEP_SECONDS
         self._waiting = WaitingLine()
         self._nursery: trio.Nursery | None = None
-        self._refused: UpstreamLoginFailed | None = None
-        self._refused_until = 0.0
-        self._refusals = 0
+        self.refusals = Refusals(settings.name)
         self._fewer = settings.max_connections
         self._fewer_until = 0.0
 
@@ -87,8 +81,10 @@ class Pool:
         """Have any connection serve the request. It may fail at once. Waits for nothing."""
         if self._nursery is None or self.closing:
             request.fail(self._not_running())
-        elif self._refused is not None and trio.current_time() < self._refused_until:
-            request.fail(self._refused)
+        elif (refused := self.refusals.standing) is not None:
+            request.fail(refused)
+        elif self.sign_in.quiet.throttled:
+            request.fail(self.sign_in.quiet.failure())
         else:
             self._waiting.put(request)
             self._staff()
@@ -124,7 +120,7 @@ class Pool:
 
     def sign_in_again(self) -> None:
         """Forget that the password was refused."""
-        self._refused, self._refusals = None, 0
+        self.refusals.forget()
 
     # --- connections asking for work
 
@@ -133,6 +129,24 @@ class Pool:
         """How many connections there may be now."""
         fewer = trio.current_time() < self._fewer_until
         return min(self._fewer, self._settings.max_connections) if fewer else self._settings.max_connections
+
+    @property
+    def told(self) -> AccountHealth:
+        """How the connections are."""
+        quiet, most = self.sign_in.quiet, self._settings.max_connections
+        return replace(
+            self.health.told(len(self.connections)),
+            paused_until=quiet.until,
+            paused_why=quiet.why if quiet.until else "",
+            most=self.limit,
+            fewer_until=time.time() + self._fewer_until - trio.current_time() if self.limit < most else 0.0,
+            retried_at=self.refusals.retried_at,
+        )
+
+    def heard(self, failure: UpstreamError | None) -> None:
+        """Take note of how a request ended over a connection that goes on."""
+        if isinstance(failure, UpstreamUnavailable) and failure.throttled:
+            self.sign_in.leave_alone(failure)
 
     def take_for(self, connection: Connection) -> "Request[Any] | None":
         """Give the connection its next request, if there is one."""
@@ -188,7 +202,7 @@ class Pool:
         """Take note of a connection that has signed in."""
         link.wanted = lambda urgency: self.wanted(connection, urgency)
         count("upstream_connects")
-        self._refusals = 0
+        self.refusals.forget()
         self.health.signed_in(link.imap.capabilities)
         log.info(
             "upstream.connected",
@@ -209,6 +223,8 @@ class Pool:
             self.sign_in.leave_alone(failure)
             count("upstream_losses")
             log.warning("upstream.lost", account=self.account, problem=str(failure))
+            if isinstance(failure, UpstreamUnavailable) and failure.crowded:
+                self._be_fewer(max(1, len(self.connections)), failure)
             if not self.connections:
                 self.health.turn("offline", str(failure))
         self._staff()
@@ -221,20 +237,31 @@ class Pool:
         if isinstance(failure, UpstreamLoginFailed):
             self._refuse(failure)
         elif others := len(self.connections):
-            self._fewer, self._fewer_until = others, trio.current_time() + FEWER_SECONDS
-            log.warning("upstream.fewer", account=self.account, connections=others, problem=str(failure))
+            self._be_fewer(others, failure)
         else:
             self._fewer_until = 0.0
+            if isinstance(failure, UpstreamUnavailable) and failure.crowded:
+                self._be_fewer(1, failure)
             self.health.turn("offline", str(failure))
             log.warning("upstream.unreachable", account=self.account, problem=str(failure))
             self._waiting.fail(failure)
 
+    def _be_fewer(self, connections: int, failure: UpstreamError) -> None:
+        """Keep to fewer connections for a while, and say so once."""
+        if self.limit > connections:
+            log.warning("upstream.fewer", account=self.account, connections=connections, problem=str(failure))
+        self._fewer, self._fewer_until = connections, trio.current_time() + FEWER_SECONDS
+
+    def remember(self, refusal: Refusal) -> None:
+        """Go on from a refusal of the same user and password before a restart."""
+        self.refusals.remember(refusal)
+        if self.refusals.standing is not None:
+            self.health.turn("needs sign-in", refusal.sentence)
+
     def _refuse(self, failure: UpstreamLoginFailed) -> None:
         count("upstream_logins_failed")
-        self._refused = failure
-        pauses = REFUSED_PAUSES if self.sign_in.definite else UNCLEAR_PAUSES
-        self._refused_until = trio.current_time() + pauses[min(self._refusals, len(pauses) - 1)]
-        self._refusals += 1
+        news = self.refusals.refused(failure, definite=self.sign_in.definite)
         self.health.turn("needs sign-in", str(failure))
-        log.error("upstream.login_failed", account=self.account, problem=str(failure))
+        if news or not isinstance(failure, SignInNeeded):
+            log.error("upstream.login_failed", account=self.account, problem=str(failure))
         self._waiting.fail(failure)

@@ -1,6 +1,5 @@
 """From nothing to a connection that is signed in."""
 
-import math
 from collections.abc import Awaitable, Callable
 from importlib import metadata
 
@@ -21,8 +20,9 @@ from bridge.model.settings import AccountSettings
 from bridge.net import DialFailed, NotTrusted, Stream, dial
 from bridge.upstream.authenticating import Authenticating, TokenRefused
 from bridge.upstream.credentials import TokenSource
-from bridge.upstream.failures import pause_of, quoted
+from bridge.upstream.failures import not_now, quoted
 from bridge.upstream.link import Link
+from bridge.upstream.quiet import Quiet
 from bridge.upstream.resyncing import QRESYNC
 
 UTF8 = "UTF8=ACCEPT"
@@ -72,7 +72,7 @@ class SignIn:
         self._way_in = Authenticating(settings)
         self._turn = trio.Lock()
         self._failed: UpstreamError | None = None
-        self._quiet_until = -math.inf
+        self.quiet = Quiet(settings.name)
 
     @property
     def mechanism(self) -> str:
@@ -97,7 +97,7 @@ class SignIn:
         async with self._turn:
             if self._failed is not None and self._failed is not before:
                 raise self._failed
-            self._check_quiet()
+            self.quiet.check()
             try:
                 return await self._with_token() if self._settings.oauth else await self._in_time(None)
             except UpstreamError as failure:
@@ -118,16 +118,9 @@ class SignIn:
             another = await self._tokens.token(refused=token)
         return await self._in_time(another)
 
-    def _check_quiet(self) -> None:
-        left = self._quiet_until - trio.current_time()
-        if left > 0:
-            sentence = f"account {self._name}: its server wants to be left alone for another {math.ceil(left)} s"
-            raise UpstreamUnavailable(self._name, sentence, left)
-
     def leave_alone(self, failure: UpstreamError) -> None:
         """Keep to the pause that a server asked for, whoever would have it asked meanwhile."""
-        if isinstance(failure, UpstreamUnavailable) and failure.pause:
-            self._quiet_until = max(self._quiet_until, trio.current_time() + failure.pause)
+        self.quiet.asked(failure)
 
     async def _in_time(self, token: Secret | None) -> Link:
         seconds = SIGN_IN_TIMEOUTS * self._timeout
@@ -179,8 +172,7 @@ class SignIn:
             raise self._broken(link, "the server did not greet as IMAP servers do")
         if event.kind == "BYE":
             sentence = f"account {self._name}: the server takes no connections now{quoted(event.text)}"
-            pause = pause_of(event.code.name if event.code else "", event.text)
-            raise link.lose(UpstreamUnavailable(self._name, sentence, pause))
+            raise link.lose(not_now(self._name, sentence, event.code.name if event.code else "", event.text))
         self.greeting = event.text
         return event
 

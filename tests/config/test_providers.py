@@ -60,6 +60,7 @@ class TestData:
         assert preset_for("", "IMAP.gmail.com.") is PRESETS["gmail"]
         assert preset_for("zoho", "imap.zoho.eu") is PRESETS["zoho"]
         assert preset_for("", "imap.example.org") is None
+        assert preset_for("", "127.0.0.1") is None
 
 
 class TestDefaults:

@@ -1,5 +1,7 @@
 """How long a server wants to be left alone, by what it says."""
 
+import time
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -7,6 +9,8 @@ from trio.testing import MockClock
 from bridge.model.failures import UpstreamError, UpstreamLoginFailed, UpstreamUnavailable
 from bridge.sandbox import Rule, Script
 from bridge.sandbox.faults import Answer, Bye, Do, Fault
+from bridge.upstream.failures import Asked, asked_of
+from bridge.upstream.pool import FEWER_SECONDS
 from tests.upstream.beds import INBOX, LETTER, Bed, Connects, place_of, read, running
 
 ASKED = "Request is throttled. Suggested Backoff Time: 92415 milliseconds"
@@ -32,6 +36,28 @@ async def test_what_it_asks_for(alone: Bed, point: str, command: str, fault: Fau
             async with account.watch() as watcher:
                 await watcher.examine(INBOX)
     assert failure.value.pause == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "asked"),
+    [
+        ("", "see you", Asked()),
+        ("", ASKED, Asked(92.415, throttled=True)),
+        ("THROTTLED", "slowly", Asked(60, throttled=True)),
+        ("OVERQUOTA", "Account exceeded command or bandwidth limits. (Failure)", Asked(3600, throttled=True)),
+        ("ALERT", "Too many simultaneous connections. (Failure)", Asked(60, crowded=True)),
+        (
+            "UNAVAILABLE",
+            "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+            Asked(5, crowded=True),
+        ),
+        ("", "Maximum connection limit reached for ::1", Asked(60, crowded=True)),
+        ("LIMIT", "Rate limit hit.", Asked(30, throttled=True)),
+        ("OVERQUOTA", "Mailbox is full", Asked()),
+    ],
+)
+def test_what_its_words_mean(code: str, text: str, asked: Asked) -> None:
+    assert asked_of(code, text) == asked
 
 
 class TestKept:
@@ -64,6 +90,71 @@ class TestKept:
             await trio.sleep(1)
             assert await read(account, place_of(alone, uid)) == LETTER
             assert connects.made == 2
+
+
+class TestThrottled:
+    """A server that throttles the account is asked for nothing, over the connections there are either."""
+
+    async def test_nothing_is_asked_meanwhile(self, autojump_clock: MockClock, alone: Bed) -> None:
+        uid = alone.sandbox.deliver("anna", LETTER)
+        rule = Rule("command", Answer("NO", ASKED, "THROTTLED"), "UID FETCH")
+        async with running(alone.settings()) as account, account.watch() as watcher:
+            await watcher.examine(INBOX)
+            assert await read(account, place_of(alone, uid)) == LETTER
+            alone.sandbox.script = Script([rule])
+            with pytest.raises(UpstreamUnavailable, match="Suggested Backoff Time"):
+                await read(account, place_of(alone, uid))
+            asked = len(alone.sandbox.commands())
+            for _ in range(3):
+                with pytest.raises(UpstreamUnavailable, match="to be left alone"):
+                    await read(account, place_of(alone, uid))
+            assert len(alone.sandbox.commands()) == asked
+            health = account.health
+            assert health.state == "online"
+            assert health.paused_until == pytest.approx(time.time() + 92.415, abs=5)
+            assert "Suggested Backoff Time" in health.paused_why
+            await trio.sleep(93)
+            assert account.health.paused_until == 0
+            assert await read(account, place_of(alone, uid)) == LETTER
+
+    async def test_it_is_logged_once(
+        self,
+        autojump_clock: MockClock,
+        alone: Bed,
+        caplog: pytest.LogCaptureFixture,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        alone.sandbox.script = Script([Rule("greeting", Bye(ASKED), times=2)])
+        async with running(alone.settings()) as account:
+            for _ in range(5):
+                with pytest.raises(UpstreamUnavailable):
+                    async with account.watch():
+                        pass
+                await trio.sleep(1)
+        assert (capsys.readouterr().err + caplog.text).count("upstream.paused") == 1
+
+
+class TestCrowded:
+    """A server that says that there are too many connections is not asked for as many again for a while."""
+
+    async def test_by_taking_leave(self, autojump_clock: MockClock, alone: Bed) -> None:
+        uids = [alone.sandbox.deliver("anna", LETTER) for _ in range(6)]
+        connects = Connects()
+        async with running(alone.settings(max_connections=4), connect=connects) as account, account.watch() as watcher:
+            await watcher.examine(INBOX)
+            assert account.health.most == 4
+            leave = Rule("command", Bye("Too many simultaneous connections"), "EXAMINE")
+            alone.sandbox.script = Script([leave])
+            assert await read(account, place_of(alone, uids[0])) == LETTER
+            assert account.health.most == 1
+            assert account.health.fewer_until == pytest.approx(time.time() + FEWER_SECONDS, abs=5)
+            made = connects.made
+            await trio.sleep(61)
+            for uid in uids:
+                assert await read(account, place_of(alone, uid)) == LETTER
+            assert connects.made == made
+            await trio.sleep(FEWER_SECONDS)
+            assert (account.health.most, account.health.fewer_until) == (4, 0)
 
 
 class TestOneAtATime:

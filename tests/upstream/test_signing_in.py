@@ -13,7 +13,6 @@ from bridge.model.settings import TlsMode
 from bridge.sandbox import ALL_CAPABILITIES, Rule, SandboxServer, Script
 from bridge.sandbox.faults import Answer, Bye, Chatter, Close, Fault, Hang, Say
 from bridge.upstream import Account
-from bridge.upstream.pool import REFUSED_PAUSES, UNCLEAR_PAUSES
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.dovecot import Dovecot
 from tests.support.ports import free_ports
@@ -221,42 +220,18 @@ class TestWays:
         async with running(alone.settings()) as account:
             await look(account)
 
-    async def test_a_refusal_without_code_is_tried_again_after_a_pause(
-        self, autojump_clock: MockClock, alone: Bed
+    @pytest.mark.parametrize(
+        ("words", "pause"), [("Too many simultaneous connections", 60), ("[UNAVAILABLE] Maintenance", 5)]
+    )
+    async def test_not_now_is_no_wrong_password(
+        self, autojump_clock: MockClock, alone: Bed, words: str, pause: int
     ) -> None:
-        alone.sandbox.script = Script([Rule("command", Answer("NO", "Login failed."), "AUTHENTICATE")])
-        async with running(alone.settings()) as account:
-            with pytest.raises(UpstreamLoginFailed):
-                await look(account)
-            await trio.sleep(UNCLEAR_PAUSES[0] - 1)
-            with pytest.raises(UpstreamLoginFailed):
-                await look(account)
-            await trio.sleep(1)
-            await look(account)
-            assert account.health.state == "online"
-
-    async def test_a_clear_refusal_is_tried_again_seldom(self, autojump_clock: MockClock, alone: Bed) -> None:
-        refusal = Rule("command", Answer("NO", "no", "AUTHENTICATIONFAILED"), "AUTHENTICATE", times=3)
-        alone.sandbox.script = Script([refusal])
-        async with running(alone.settings()) as account:
-            for pause in REFUSED_PAUSES:
-                with pytest.raises(UpstreamLoginFailed):
-                    await look(account)
-                await trio.sleep(pause - 1)
-                with pytest.raises(UpstreamLoginFailed):
-                    await look(account)
-                await trio.sleep(1)
-            assert refusal.struck == len(REFUSED_PAUSES)
-            await look(account)
-
-    @pytest.mark.parametrize("words", ["Too many simultaneous connections", "[UNAVAILABLE] Maintenance"])
-    async def test_not_now_is_no_wrong_password(self, autojump_clock: MockClock, alone: Bed, words: str) -> None:
         alone.sandbox.script = Script([Rule("command", Answer("NO", words), "AUTHENTICATE")])
         async with running(alone.settings()) as account:
             with pytest.raises(UpstreamUnavailable, match="account mail: the server lets nobody in just now"):
                 await look(account)
             assert account.health.state == "offline"
-            await trio.sleep(5)
+            await trio.sleep(pause)
             await look(account)
 
     async def test_a_server_that_repeats_the_password_is_not_quoted(self, alone: Bed) -> None:
