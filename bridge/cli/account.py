@@ -12,7 +12,9 @@ from bridge.config.problems import printable
 Facts = Mapping[str, Any]
 
 
-@click.group("account", cls=InOrder, short_help="Believe that an account's messages are gone; forget an account.")
+@click.group(
+    "account", cls=InOrder, short_help="Believe that messages are gone; try a password again; forget an account."
+)
 @config_option
 def command() -> None:
     """Say something about one account.
@@ -47,6 +49,26 @@ def _accepted(found: Facts) -> Iterator[str]:
         return
     when = "at the look that is taken now" if found["running"] else "when popbridge runs and looks again"
     yield f"{account}: what is missing from {printable(', '.join(found['mailboxes']))} is believed to be gone, {when}"
+
+
+@command.command("retry", short_help="Have a password tried again that its server refused.")
+@config_option
+@click.argument("name", metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def retry(name: str, as_json: bool) -> None:
+    """Have an account's password tried again that its server refused.
+
+    A refused password is not tried again before it changes in the configuration, because providers lock accounts after
+    a few wrong ones. This is for when it was put right on the provider's side.
+    """
+    from bridge.cli import tables
+
+    found = administer("account_retry", account=name)
+    if as_json:
+        tables.show_json(found)
+    else:
+        when = "now" if found["running"] else "when popbridge runs"
+        tables.show([f"account {printable(found['account'])}: its password is tried again {when}"])
 
 
 @command.command("forget", short_help="Forget an account that is not in the configuration any more.")

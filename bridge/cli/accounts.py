@@ -27,7 +27,18 @@ def lines(accounts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the table of accounts, a line for each mailbox."""
     from bridge.cli.tables import table
 
-    head = ("account", "state", "quota", "spooled", "mailbox", "watched", "messages", "unmeasured", "note")
+    head = (
+        "account",
+        "state",
+        "quota",
+        "spooled",
+        "within a day",
+        "mailbox",
+        "watched",
+        "messages",
+        "unmeasured",
+        "note",
+    )
     return table(head, _rows(accounts))
 
 
@@ -41,6 +52,7 @@ def _rows(accounts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]
                 account["state"],
                 _quota(account.get("quota")),
                 _spooled(account.get("spooled")),
+                _day(account.get("day")),
                 mailbox["name"],
                 mailbox.get("watched"),
                 messages,
@@ -63,16 +75,37 @@ def _spooled(spooled: Mapping[str, Any] | None) -> str | None:
     return f"{count(spooled['messages'], 'message')}, {size(spooled['octets'])}" if spooled else None
 
 
+def _day(day: Mapping[str, Any] | None) -> str | None:
+    from bridge.cli.tables import count, size
+
+    if not day:
+        return None
+    octets = f"{size(day['octets'])} of {size(day['budget'])}" if day["budget"] else size(day["octets"])
+    return f"{octets}, {count(day['connections'], 'connection')}"
+
+
 def _note(account: Mapping[str, Any], mailbox: Mapping[str, Any]) -> str:
     """What is wrong with the account, what is missing from the mailbox and still listed, and what moved at once."""
     doubted = (one for one in account.get("suspicions", ()) if one["mailbox"] == mailbox["name"])
     notes = [
         account["note"],
         _next_try(account.get("next_try")),
+        *_standing(account),
         *(f"{one['missing']} missing" for one in doubted),
         _rematched(account.get("rematched")),
     ]
     return "; ".join(filter(None, notes))
+
+
+def _standing(account: Mapping[str, Any]) -> Iterator[str]:
+    from bridge.cli.tables import count, moment
+
+    if paused := account.get("paused"):
+        yield f"left alone until {moment(paused['until'])}: {paused['why']}"
+    if fewer := account.get("fewer"):
+        yield f"at most {count(fewer['connections'], 'connection')} until {moment(fewer['until'])}"
+    if (refused := account.get("refused")) and refused["retried_at"]:
+        yield f"tried again {moment(refused['retried_at'])}"
 
 
 def _next_try(at: object) -> str:

@@ -59,13 +59,15 @@ def offline(settings: Settings) -> dict[str, Any]:
 
 def _account(account: AccountSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
     """The store knows accounts by their lasting name, people by the name of their table."""
+    from bridge.serve.standing import stored_standing
     from bridge.serve.waiting import account_waiting
 
     known: Mapping[str, Any] = next((one for one in stored["accounts"] if one["name"] == account.id), {})
     return {
         "name": account.name,
         "state": None,
-        "note": "",
+        "note": (known.get("refused") or {"sentence": ""})["sentence"],
+        **stored_standing(account, known),
         "mailboxes": known.get("mailboxes", []),
         **account_waiting(account, settings, known, None),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.cli.tables import count, hours, moment
+from bridge.cli.tables import count, hours, moment, size
 from bridge.config.problems import printable
 
 Facts = Mapping[str, Any]
@@ -39,6 +39,17 @@ def _accounts(accounts: Sequence[Facts]) -> Iterator[str]:
     for account in accounts:
         name = printable(account["name"])
         yield from (_suspicion(name, one) for one in account.get("suspicions", ()))
+        if (refused := account.get("refused")) and not refused["retried_at"]:
+            yield (
+                f"account {name}: its server does not take its user and password, and they are not tried again before"
+                f" they change in the configuration, or `popbridge account retry {name}` says so:"
+                f" {printable(account['note'])}"
+            )
+        if (day := account.get("day")) and not day["background"]:
+            yield (
+                f"account {name}: {size(day['octets'])} of the {size(day['budget'])} that its provider lets be fetched"
+                " within a day are: what no device waits for is not fetched meanwhile"
+            )
         if account.get("only_hiding") and (quota := account.get("quota")) and _full(quota) >= NEARLY_FULL:
             devices = _names(account["only_hiding"])
             yield (

@@ -33,6 +33,9 @@ DEVICES_FIRST = 1.0
 PAUSE = 30.0
 """Seconds until it is tried again after it failed."""
 
+SAVING = 600.0
+"""Seconds until it is asked again whether the server lets more be fetched."""
+
 Work = Callable[[IndexedMailbox, MailboxSnapshot], Awaitable[bool]]
 """Does a batch; False when there is nothing left to do in the mailbox."""
 
@@ -57,6 +60,7 @@ class Background:
         self._identified = trio.Event()
         self._asked = trio.Event()
         self._skipped: set[Location] = set()
+        self._saving = False
 
     def wake(self) -> None:
         """Tell that there may be something to do."""
@@ -86,6 +90,19 @@ class Background:
                 with trio.move_on_after(PAUSE):
                     await trio.sleep_forever()
                 self._woken.set()
+            await self._save()
+
+    async def _save(self) -> None:
+        """Leave to devices what may still be fetched today: nothing is done then, and it is looked again later."""
+        spent = self._upstream.nearly_spent
+        if spent and not self._saving:
+            log.warning("background.stopped", account=self._account, problem="the day's budget is nearly used up")
+        elif self._saving and not spent:
+            log.info("background.resumed", account=self._account)
+        self._saving = spent
+        if spent:
+            await trio.sleep(SAVING)
+            self._woken.set()
 
     async def _all(self, work: Work, *, until_woken: bool = False) -> None:
         """Do all of a work; `until_woken`, only until there is something new, of which other work comes first."""
@@ -93,7 +110,7 @@ class Background:
             await self._all_of(work, mailbox, until_woken)
 
     async def _all_of(self, work: Work, mailbox: IndexedMailbox, until_woken: bool) -> None:
-        while (snapshot := mailbox.snapshot) is not None:
+        while (snapshot := mailbox.snapshot) is not None and not self._upstream.nearly_spent:
             try:
                 if not await work(mailbox, snapshot):
                     return

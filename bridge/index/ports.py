@@ -146,6 +146,11 @@ class Content(Protocol):
 class AccountPort(Protocol):
     """One account's connections."""
 
+    @property
+    def nearly_spent(self) -> bool:
+        """True where the server lets little more be fetched today: what no device waits for is to be left."""
+        ...
+
     def watch(self) -> AbstractAsyncContextManager[Watcher]:
         """Open the watcher's connection."""
         ...

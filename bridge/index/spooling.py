@@ -64,6 +64,8 @@ class SpoolAhead:
         while wanted := self._wanted():
             try:
                 for together in _grouped(wanted):
+                    if self._upstream.nearly_spent:
+                        return
                     await self._fetch_together(together)
             finally:
                 await self._write()

@@ -11,6 +11,7 @@ from bridge.model.names import AccountId, MailboxName
 from bridge.model.places import MailboxKey, Suspicion
 from bridge.model.settings import AccountSettings, Settings
 from bridge.net import run_guarded
+from bridge.serve.upkeep import Upkeep
 from bridge.store import Store
 from bridge.telemetry import get_logger
 from bridge.upstream import Account, Stock
@@ -40,6 +41,7 @@ class RunningAccounts:
         self._now = now
         self._running: dict[AccountId, _Running] = {}
         self._stock = Stock()
+        self.upkeep = Upkeep(store, now)
         self._going = trio.Event()
 
     def go(self) -> None:
@@ -65,7 +67,6 @@ class RunningAccounts:
         for account, one in wanted.items():
             before = self._running.get(account)
             if before is not None and before.wanted == one:
-                before.upstream.sign_in_again()
                 continue
             running = await self._start(one, stored)
             self._running[account], self.indexed[account] = running, running.index
@@ -81,7 +82,8 @@ class RunningAccounts:
 
     async def _start(self, wanted: "_Wanted", stored: "_Stored") -> _Running:
         settings = wanted.settings
-        upstream = Account(settings, timeout=wanted.timeout, stock=self._stock)
+        upstream = Account(settings, timeout=wanted.timeout, stock=self._stock, usage=self.upkeep.usage(settings))
+        upstream.keep_refusals(await self.upkeep.known_refusal(settings), self.upkeep.refusals(settings))
         index = IndexedAccount(
             settings, wanted.searches, upstream, self._store, wanted.searches, self._now, self._store.spool
         )
@@ -103,6 +105,7 @@ class RunningAccounts:
             await run_guarded(f"account {running.wanted.settings.name}", running.index.run)
 
     def _retire(self, running: _Running) -> None:
+        running.upstream.keep_refusals(None, lambda refusal: None)
         running.indexing.cancel()
         running.connecting.deadline = trio.current_time() + RETIREMENT
 

@@ -175,6 +175,16 @@ class Administration:
             await self._running.live.look(account.id)
         return {"account": account.name, "mailboxes": [key.mailbox for key in mailboxes]}
 
+    async def account_retry(self, name: str) -> Facts:
+        """Have an account's password tried again that its server refused: at once, or when popbridge runs."""
+        account = await self._account(name)
+        if account.settings is None:
+            raise NotNow(f"account {account.name} is not in the configuration, so there is no password to try")
+        if self._running is not None:
+            self._running.live.retry(account.id)
+        await self._store.forget_refusal(account.id)
+        return {"account": account.name}
+
     async def account_signed_in(self, name: str, tokens: Tokens) -> Facts:
         """Keep the tokens that somebody signed in for, sealed, and have them used. Raises `NoKey` without a key."""
         account = await self._account(name)

@@ -123,6 +123,7 @@ class Bridge:
         """Take up the state, bind the listeners, start every task but the listeners'. Waits for no upstream."""
         await self._store.use_keys(self.settings.server.token_keys)
         await self._store.follow_clock()
+        await self._accounts.upkeep.load()
         await self._accounts.apply(self.settings)
         await self._maildrops.load(self.settings.devices)
         await self._count_votes()
@@ -135,6 +136,7 @@ class Bridge:
             ("leftovers", self._maildrops.leftovers.run),
             ("returns", self._returns.run),
             ("spool", self._store.spool.run),
+            ("upkeep", self._accounts.upkeep.run),
         ):
             self._nursery.start_soon(run_guarded, name, task)
 
@@ -161,6 +163,7 @@ class Bridge:
             log.info("draining", sessions=self._gate.inside, seconds=DRAIN_SECONDS)
             sessions.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
         await self._maildrops.leftovers.flush()
+        await self._accounts.upkeep.flush()
 
     async def _take(self, stream: Stream, listener: Listener) -> None:
         began = trio.current_time()

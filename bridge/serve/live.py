@@ -43,6 +43,10 @@ class Live(Protocol):
         """Tell that the store has new tokens for the account: it is signed in to anew. Waits for nothing."""
         ...
 
+    def retry(self, account: AccountId) -> None:
+        """Have the account's password tried although it was refused. Waits for nothing."""
+        ...
+
     def released(self) -> None:
         """Tell that there are intents to be carried out which were held before. Waits for nothing."""
         ...

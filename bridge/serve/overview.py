@@ -10,6 +10,7 @@ from bridge.model.logins import recoverable
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 from bridge.net import Listener
 from bridge.serve.accounts import RunningAccounts
+from bridge.serve.standing import standing
 from bridge.serve.waiting import account_waiting, device_waiting, only_remembered
 from bridge.session import Gate, Leases
 from bridge.store import Store
@@ -73,6 +74,7 @@ class Overview:
             "connections": health.connections,
             "note": "; ".join(notes),
             "next_try": index.next_try or None,
+            **standing(self._accounts.upstream(account.id)),
             "rematched": index.memory.rematched._asdict() if index.memory.rematched else None,
             "mailboxes": _mailboxes(index),
         }

@@ -21,6 +21,7 @@ AdminCommand = Literal[
     "explain",
     "account_accept",
     "account_forget",
+    "account_retry",
     "account_signed_in",
     "resume",
     "backup",
@@ -71,6 +72,8 @@ async def carry_out(admin: Administration, command: str, arguments: Mapping[str,
             return await admin.explain(asked.only("device", "what").text("device"), asked.text("what"), progress)
         case "account_accept":
             return await admin.account_accept(asked.only("account").text("account"))
+        case "account_retry":
+            return await admin.account_retry(asked.only("account").text("account"))
         case "account_forget":
             return await admin.account_forget(asked.only("account").text("account"))
         case "account_signed_in":

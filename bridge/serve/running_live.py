@@ -54,6 +54,12 @@ class RunningLive:
         if account in self._accounts.indexed:
             self._accounts.upstream(account).sign_in_again()
 
+    def retry(self, account: AccountId) -> None:
+        """Forget that the password was refused, and look at the account."""
+        if (index := self._accounts.indexed.get(account)) is not None:
+            self._accounts.upstream(account).sign_in_again()
+            index.look_again()
+
     def released(self) -> None:
         """Wake whoever carries intents out."""
         self._intents.promised()

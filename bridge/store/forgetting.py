@@ -20,6 +20,8 @@ _DROPPED = (
     "DELETE FROM suspicions WHERE mailbox IN (SELECT id FROM mailboxes WHERE account = ?)",
     "DELETE FROM device_sources WHERE mailbox IN (SELECT id FROM mailboxes WHERE account = ?)",
     "DELETE FROM selectors WHERE account = ?",
+    "DELETE FROM upstream_usage WHERE account = ?",
+    "DELETE FROM refusals WHERE account = ?",
     """UPDATE mailboxes SET uidvalidity = NULL, uidnext = NULL, messages = NULL, modseq = NULL, listed_at = NULL
        WHERE account = ?""",
 )

@@ -72,6 +72,14 @@ _SPOOLED = """
 SELECT a.name AS account, count(*) AS messages, sum(s.octets) AS octets
 FROM spool s JOIN accounts a ON a.id = s.account GROUP BY a.id"""
 
+_USED = """
+SELECT a.name AS account, sum(u.octets) AS octets, sum(u.connections) AS connections
+FROM upstream_usage u JOIN accounts a ON a.id = u.account
+WHERE u.hour > CAST(strftime('%s', 'now') AS INTEGER) / 3600 - 24 GROUP BY a.id"""
+
+_REFUSED = """
+SELECT a.name AS account, r.at, r.sentence FROM refusals r JOIN accounts a ON a.id = r.account"""
+
 _SELECTORS = """
 SELECT a.name AS account, s.selector, m.name AS mailbox
 FROM selectors s JOIN accounts a ON a.id = s.account JOIN mailboxes m ON m.id = s.mailbox ORDER BY a.name, s.selector"""
@@ -90,15 +98,16 @@ SELECT (SELECT user_version FROM pragma_user_version) AS schema,
 def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = None) -> Row:
     """Give counts for every account and device, all of one moment.
 
-    `schema` is the database's version and `octets` its length; `restored` tells of a backup that was put back and not
-    resumed; `unmeasured`, in messages, is 0 when every size that devices see was counted; `accounts` have their
-    `mailboxes`, which of these each of the `selectors` names, the `suspicions`, and what is `spooled`; `totals` sums
-    up. `devices` have what they are shown (`announced`), what is `hidden` and by which rules (`hidden_by`), `receipts`
-    (what was sent whole), how many of these a QUIT `acknowledged`, intents by what they wait for (`pending_intents` for
-    their time, `held`, `voting`, `returning`), the mailboxes they were `shown`, and a `last_session`, None before the
-    first. What other `devices` have voted on and wait for this one with, it `holds_back`; what it has voted on itself
-    is `held_back` by others. Only the `electorate` has a say in that, None for all that the database knows. Times are
-    Unix seconds.
+    `schema` is the database's version and `octets` its length; `restored` tells of a backup that was put back and
+    not resumed; `unmeasured`, in messages, is 0 when every size that devices see was counted; `accounts` have their
+    `mailboxes`, which of these each of the `selectors` names, the `suspicions`, what is `spooled`, what was `used`
+    of their server within a day, and since when and why it `refused` their password, if it does; `totals` sums up.
+    `devices` have what they are shown (`announced`), what is `hidden` and by which rules (`hidden_by`), `receipts`
+    (what was sent whole), how many of these a QUIT `acknowledged`, intents by what they wait for (`pending_intents`
+    for their time, `held`, `voting`, `returning`), the mailboxes they were `shown`, and a `last_session`, None
+    before the first. What other `devices` have voted on and wait for this one with, it `holds_back`; what it has
+    voted on itself is `held_back` by others. Only the `electorate` has a say in that, None for all that the
+    database knows. Times are Unix seconds.
     """
     db = Database(connection, execute_plugins=False)
     with db.atomic():
@@ -109,6 +118,7 @@ def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = 
         votes, shown, hidden = list(db.query(_VOTES, asked)), list(db.query(_SHOWN)), list(db.query(_HIDDEN))
         selectors, suspicions = list(db.query(_SELECTORS)), list(db.query(_SUSPICIONS))
         spooled = list(db.query(_SPOOLED))
+        used, refused = list(db.query(_USED)), list(db.query(_REFUSED))
         restored = any(row["restored"] for row in db.query(_RESTORED))
         file, totals = next(iter(db.query(_FILE))), next(iter(db.query(_TOTALS)))
     totals |= {key: _sum(mailboxes, key) for key in ("messages", "unmeasured")}
@@ -125,6 +135,8 @@ def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = 
                 "selectors": {row["selector"]: row["mailbox"] for row in selectors if row["account"] == name},
                 "suspicions": _of("account", name, suspicions),
                 "spooled": next(iter(_of("account", name, spooled)), {"messages": 0, "octets": 0}),
+                "used": next(iter(_of("account", name, used)), {"octets": 0, "connections": 0}),
+                "refused": next(iter(_of("account", name, refused)), None),
             }
             for name in names
         ],

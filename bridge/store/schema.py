@@ -9,7 +9,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("popbridge")
 
-VERSION = 4
+VERSION = 5
 """The schema this version writes, kept in `PRAGMA user_version`: raised with every migration."""
 
 _PLACES = (
@@ -196,3 +196,23 @@ def sealed_secrets(db: Database) -> None:
           PRIMARY KEY (kind, owner)) WITHOUT ROWID"""
     )
     db.execute("PRAGMA user_version = 4")
+
+
+_SERVERS = (
+    # What was used of an account's server, by hours since 1970.
+    """CREATE TABLE upstream_usage (
+      account INTEGER NOT NULL REFERENCES accounts(id), hour INTEGER NOT NULL, octets INTEGER NOT NULL,
+      connections INTEGER NOT NULL, PRIMARY KEY (account, hour)) WITHOUT ROWID""",
+    # `digest` is a slow one, of server, user and password: whether it was these that were refused.
+    """CREATE TABLE refusals (
+      account INTEGER PRIMARY KEY REFERENCES accounts(id), salt BLOB NOT NULL, digest BLOB NOT NULL,
+      definite INTEGER NOT NULL, tries INTEGER NOT NULL, at REAL NOT NULL, sentence TEXT NOT NULL)""",
+)
+
+
+@migrations()
+def servers_over_restarts(db: Database) -> None:
+    """How much of each server was used, and which passwords were refused."""
+    for statement in _SERVERS:
+        db.execute(statement)
+    db.execute("PRAGMA user_version = 5")

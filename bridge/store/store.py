@@ -15,10 +15,11 @@ from bridge.store.overview import overview
 from bridge.store.rows import account_row, device_row
 from bridge.store.secret_store import SecretStore
 from bridge.store.spool import SPOOL, Spool
+from bridge.store.upkeep_store import UpkeepStore
 from bridge.store.writer import Runner, Writer
 
 
-class Store(IndexStore, DeviceStore, AdminStore, SecretStore):
+class Store(IndexStore, DeviceStore, AdminStore, SecretStore, UpkeepStore):
     """Everything popbridge remembers, as `open_store` gives it.
 
     Each method waits for a COMMIT, which many callers share, and raises `StoreUnavailable` when nothing was written.

@@ -6,6 +6,7 @@ from bridge.upstream.outcome import Outcome, Settled
 from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbedMailbox, ProbeReport
 from bridge.upstream.stock import Stock
+from bridge.upstream.usage import Usage
 from bridge.upstream.watcher import Watcher
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "ProbedMailbox",
     "Settled",
     "Stock",
+    "Usage",
     "Watcher",
 ]

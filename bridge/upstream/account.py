@@ -12,7 +12,7 @@ from bridge.model.places import Location, MailboxKey, MeasuredMessage
 from bridge.model.registries import NO_RANGES
 from bridge.model.settings import AccountSettings
 from bridge.model.update import BringBack, Intent, MovedTo
-from bridge.model.upkeep import Refusal
+from bridge.model.upkeep import Refusal, Used
 from bridge.telemetry import instant
 from bridge.upstream.acting import Begun
 from bridge.upstream.batches import Batches, Sink
@@ -38,6 +38,7 @@ from bridge.upstream.signin import Connect, SignIn, connect_upstream
 from bridge.upstream.stock import Stock
 from bridge.upstream.streaming import stream
 from bridge.upstream.urgency import Urgency
+from bridge.upstream.usage import Usage
 from bridge.upstream.watcher import Watcher
 
 T = TypeVar("T")
@@ -60,13 +61,15 @@ class Account:
         connect: Connect = connect_upstream,
         stock: Stock | None = None,
         tokens: TokenSource | None = None,
+        usage: Usage | None = None,
     ) -> None:
         self._settings = settings
         self._timeout = timeout
         self._connect = connect
         self._tokens = tokens
         self._names = MailboxNames(settings.name, folders_of(settings))
-        self._pool = Pool(settings, SignIn(settings, timeout, connect, tokens))
+        self._usage = usage or Usage()
+        self._pool = Pool(settings, SignIn(settings, timeout, connect, tokens, self._usage))
         self._stock = stock or Stock()
         self._in_ranges = NO_RANGES not in settings.quirks
         self._stumbling = Stumbling()
@@ -85,6 +88,21 @@ class Account:
     def health(self) -> AccountHealth:
         """How the connections are now."""
         return self._pool.told
+
+    @property
+    def used(self) -> Used:
+        """What was used of the server within a day."""
+        return self._usage.day
+
+    @property
+    def budget(self) -> int:
+        """How many octets may be fetched within a day, 0 for any number."""
+        return self._usage.budget
+
+    @property
+    def nearly_spent(self) -> bool:
+        """True where the day's budget is nearly used up: what nobody waits for is to be left."""
+        return self._usage.nearly_spent
 
     def keep_refusals(self, known: Refusal | None, changed: Callable[[Refusal | None], None]) -> None:
         """Go on from what is `known` against the user and password, and have `changed` called when that changes."""

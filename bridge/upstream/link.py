@@ -37,7 +37,7 @@ class Link:
     After a failure `lost` is set: everything raises it, and all that can be done is `close`. `hurry` says that nobody
     waits for the answers to the commands under way any more. `resyncs` is False once the server refused to tell what
     happened since. `overhear` is given every event but octets of messages: what a server tells by itself comes at any
-    time.
+    time. `received` is told how many octets came.
     """
 
     def __init__(self, account: str, stream: Stream, timeout: float) -> None:
@@ -53,6 +53,7 @@ class Link:
         self.resyncs = True
         self.wanted: Callable[[Urgency], bool] = lambda urgency: False
         self.overhear: Callable[[Event], None] = lambda event: None
+        self.received: Callable[[int], None] = lambda octets: None
         self._owes: dict[str, int] = {}
         self._openings: dict[str, Selected] = {}
         self._keepers: dict[str, Callable[[Event], None]] = {}
@@ -278,6 +279,7 @@ class Link:
         self.last_heard = now
         self._pay(len(received))
         count("upstream_octets", len(received))
+        self.received(len(received))
         self.imap.receive_data(received)
 
     def _pay(self, octets: int) -> None:

@@ -24,6 +24,7 @@ from bridge.upstream.failures import not_now, quoted
 from bridge.upstream.link import Link
 from bridge.upstream.quiet import Quiet
 from bridge.upstream.resyncing import QRESYNC
+from bridge.upstream.usage import Usage
 
 UTF8 = "UTF8=ACCEPT"
 """Agreed on only where a server says UTF8=ONLY, because it serves nobody else (RFC 6855 §6). Where it is optional, a
@@ -60,6 +61,7 @@ class SignIn:
         timeout: float,
         connect: Connect = connect_upstream,
         tokens: TokenSource | None = None,
+        usage: Usage | None = None,
     ) -> None:
         self.greeting = ""
         self.server = ""
@@ -73,6 +75,7 @@ class SignIn:
         self._turn = trio.Lock()
         self._failed: UpstreamError | None = None
         self.quiet = Quiet(settings.name)
+        self.usage = usage or Usage()
 
     @property
     def mechanism(self) -> str:
@@ -141,6 +144,8 @@ class SignIn:
         except DialFailed as failure:
             raise UpstreamUnavailable(self._name, f"account {self._name}: {failure}") from failure
         link = Link(self._name, stream, self._timeout)
+        self.usage.connected()
+        link.received = self.usage.received
         ready = False
         try:
             await self._enter(link, token)

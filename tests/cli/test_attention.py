@@ -61,6 +61,16 @@ class Said(NamedTuple):
 
 
 SAID = {
+    "a password that was refused": Said(
+        {"accounts": [account(refused={"retried_at": None}, note="account family: no")]},
+        "account family: its server does not take its user and password, and they are not tried again before they"
+        " change in the configuration, or `popbridge account retry family` says so: account family: no",
+    ),
+    "a day's budget that nears its end": Said(
+        {"accounts": [account(day={"octets": 2 * 10**9, "connections": 1, "budget": 25 * 10**8, "background": False})]},
+        "account family: 2.0 GB of the 2.5 GB that its provider lets be fetched within a day are: what no device waits"
+        " for is not fetched meanwhile",
+    ),
     "a restored backup": Said(
         {"restored": True},
         "this database was put back from a backup: nothing is done upstream until `popbridge resume`; look first what"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from bridge.cli import accounts, devices
 from bridge.cli.tables import moment
 
@@ -11,6 +13,7 @@ ACCOUNT: dict[str, Any] = {
     "note": "",
     "spooled": {"messages": 3, "octets": 45_000},
     "quota": {"used": 950_000_000, "limit": 1_000_000_000},
+    "day": {"octets": 600_000_000, "connections": 7, "budget": 2_500_000_000, "background": True},
     "suspicions": [{"mailbox": "Junk", "missing": 40}],
     "mailboxes": [
         {"name": "INBOX", "watched": "IDLE", "listed": True, "messages": 3, "unmeasured": 1},
@@ -20,10 +23,16 @@ ACCOUNT: dict[str, Any] = {
 }
 
 
+HEAD = (
+    "account  state   quota             spooled              within a day                     mailbox  watched     "
+    "messages        unmeasured  note"
+)
+
+
 def test_a_line_for_each_mailbox() -> None:
-    account = "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  "
+    account = "family   online  950 MB of 1.0 GB  3 messages, 45.0 KB  600 MB of 2.5 GB, 7 connections  "
     assert accounts.lines([ACCOUNT]) == [
-        "account  state   quota             spooled              mailbox  watched     messages        unmeasured  note",
+        HEAD,
         f"{account}INBOX    IDLE        3                        1  -",
         f"{account}Junk     every 60 s  90                       0  40 missing",
         f"{account}Old      -           not listed yet           0  -",
@@ -32,12 +41,34 @@ def test_a_line_for_each_mailbox() -> None:
 
 def test_an_account_of_which_little_is_known() -> None:
     bare: dict[str, Any] = {"name": "work", "state": None, "note": "it is down", "mailboxes": []}
-    assert accounts.lines([bare])[1].split() == ["work", "-", "-", "-", "-", "-", "-", "-", "it", "is", "down"]
+    assert accounts.lines([bare])[1].split() == ["work", *"--------", "it", "is", "down"]
 
 
 def test_when_an_account_that_is_down_is_tried_again() -> None:
     down: dict[str, Any] = {**ACCOUNT, "note": "it is down", "next_try": 1_790_000_000.0, "mailboxes": []}
     assert accounts.lines([down])[1].endswith(f"it is down; tried again {moment(1_790_000_000)}")
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (
+            {"paused": {"until": 1_790_000_000.0, "why": "Request is throttled"}},
+            f"left alone until {moment(1_790_000_000)}: Request is throttled",
+        ),
+        (
+            {"fewer": {"connections": 1, "until": 1_790_000_000.0}},
+            f"at most 1 connection until {moment(1_790_000_000)}",
+        ),
+        ({"refused": {"retried_at": 1_790_000_000.0}}, f"tried again {moment(1_790_000_000)}"),
+        ({"refused": {"retried_at": None}}, "-"),
+        ({"day": {"octets": 5000, "connections": 1, "budget": None, "background": True}}, "-"),
+    ],
+)
+def test_how_it_stands_with_its_server(facts: dict[str, Any], words: str) -> None:
+    line = accounts.lines([{**ACCOUNT, "mailboxes": [], **facts}])[1]
+    assert line.endswith(f"  {words}")
+    assert ("5.0 KB, 1 connection  " in line) == (facts.get("day") is not None)
 
 
 def test_a_line_for_each_device() -> None:

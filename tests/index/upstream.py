@@ -58,6 +58,7 @@ class FakeUpstream:
         self.qresync = modseqs
         self.resynced = 0
         self.pushes = True
+        self.nearly_spent = False
         self.questions = 0
         self.boxes: dict[str, FakeMailbox] = {"INBOX": FakeMailbox()}
         self.down = False

@@ -21,6 +21,7 @@ class FakeLive:
         self.reloaded: list[DeviceId] = []
         self.looked: list[AccountId] = []
         self.releases = 0
+        self.retried: list[AccountId] = []
         self.new_tokens: list[AccountId] = []
         self.back: list[int] = []
         self.down: set[AccountId] = set()
@@ -54,6 +55,9 @@ class FakeLive:
 
     def signed_in(self, account: AccountId) -> None:
         self.new_tokens.append(account)
+
+    def retry(self, account: AccountId) -> None:
+        self.retried.append(account)
 
     def released(self) -> None:
         self.releases += 1

@@ -87,6 +87,8 @@ def expected() -> dict[str, Any]:
                 "selectors": {"\\Junk": "Jünk"},
                 "suspicions": [],
                 "spooled": {"messages": 2, "octets": 2000},
+                "used": {"octets": 0, "connections": 0},
+                "refused": None,
             },
             {
                 "name": "work",
@@ -94,6 +96,8 @@ def expected() -> dict[str, Any]:
                 "selectors": {},
                 "suspicions": [],
                 "spooled": {"messages": 0, "octets": 0},
+                "used": {"octets": 0, "connections": 0},
+                "refused": None,
             },
         ],
         "devices": [{"name": "den", **den}, {"name": "fax", **fax}],

@@ -17,7 +17,7 @@ from bridge.model.settings import AccountSettings, TlsMode
 from bridge.model.update import Action, Intent
 from bridge.net import Stream
 from bridge.sandbox import SandboxServer
-from bridge.upstream import Account, Watcher
+from bridge.upstream import Account, Usage, Watcher
 from bridge.upstream.link import CHUNK_OCTETS
 from bridge.upstream.signin import Connect, connect_upstream
 from tests.support.dovecot import Dovecot
@@ -158,10 +158,14 @@ def key(mailbox: str = "INBOX") -> MailboxKey:
 
 @asynccontextmanager
 async def running(
-    settings: AccountSettings, *, timeout: float = SECONDS, connect: Connect = connect_upstream
+    settings: AccountSettings,
+    *,
+    timeout: float = SECONDS,
+    connect: Connect = connect_upstream,
+    usage: Usage | None = None,
 ) -> AsyncIterator[Account]:
     """Run an account for the block."""
-    account = Account(settings, timeout=timeout, connect=connect)
+    account = Account(settings, timeout=timeout, connect=connect, usage=usage)
     async with trio.open_nursery() as nursery:
         await nursery.start(account.run)
         yield account
