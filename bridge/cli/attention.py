@@ -38,6 +38,8 @@ def _whole(found: Facts) -> Iterator[str]:
 def _accounts(accounts: Sequence[Facts]) -> Iterator[str]:
     for account in accounts:
         name = printable(account["name"])
+        if (token := account.get("token")) and token["sign_in_needed"]:
+            yield printable(token["problem"])
         yield from (_suspicion(name, one) for one in account.get("suspicions", ()))
         if (refused := account.get("refused")) and not refused["retried_at"]:
             yield (

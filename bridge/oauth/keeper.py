@@ -98,6 +98,7 @@ class Keeper:
         self._turn = trio.Lock()
         self._changed = trio.Event()
         self._loaded = False
+        self._retired = False
         self._logins = 0
         self._tokens: Tokens | None = None
         self._term: Term | None = None
@@ -154,9 +155,10 @@ class Keeper:
             with trio.move_on_after(self._wait()):
                 await self._changed.wait()
 
-    async def settle(self) -> None:
-        """Wait until no refresh is under way."""
+    async def retire(self) -> None:
+        """Ask for no more tokens, once a refresh that is under way has ended: another keeper is to take over."""
         async with self._turn:
+            self._retired = True
             await trio.lowlevel.checkpoint()
 
     # --- when
@@ -223,6 +225,8 @@ class Keeper:
 
     async def _renew(self) -> None:
         """Ask the authorization server, unless it refused or was not to be reached a moment ago."""
+        if self._retired:
+            raise UpstreamUnavailable(self._name, f"account {self._name}: its configuration has changed")
         left = self._quiet_until - trio.current_time()
         if self._needed is not None and left > 0:
             raise self._needed

@@ -11,6 +11,8 @@ from bridge.model.names import AccountId, MailboxName
 from bridge.model.places import MailboxKey, Suspicion
 from bridge.model.settings import AccountSettings, Settings
 from bridge.net import run_guarded
+from bridge.oauth import TokenState
+from bridge.serve.keepers import Keepers
 from bridge.serve.upkeep import Upkeep
 from bridge.store import Store
 from bridge.telemetry import get_logger
@@ -43,6 +45,7 @@ class RunningAccounts:
         self._stock = Stock()
         self.upkeep = Upkeep(store, now)
         self._going = trio.Event()
+        self._keepers = Keepers(store, nursery, now, self._going)
 
     def go(self) -> None:
         """Let accounts connect. Before, everything is taken up from the database, which 500 of them would slow down."""
@@ -54,6 +57,22 @@ class RunningAccounts:
             raise UpstreamUnavailable(account, f"account {account} is not in the configuration any more")
         return running.upstream
 
+    def token_state(self, account: AccountId) -> TokenState | None:
+        """Tell how the token of an account is, None where it signs in otherwise."""
+        keeper = self._keepers.get(account)
+        return keeper.state if keeper is not None else None
+
+    def signed_in(self, account: AccountId) -> None:
+        """Somebody signed in for an account, and that was kept: sign in with it at once. Waits for nothing."""
+        if (keeper := self._keepers.get(account)) is not None:
+            keeper.signed_in()
+        self._sign_in_again(account)
+
+    def _sign_in_again(self, account: AccountId) -> None:
+        if (running := self._running.get(account)) is not None:
+            running.upstream.sign_in_again()
+            running.index.look_again()
+
     async def apply(self, settings: Settings) -> None:
         """Start what is new, replace what changed, retire what is gone; what did not change goes on untouched."""
         wanted = {account: _wanted(settings, account) for account in settings.accounts}
@@ -62,6 +81,9 @@ class RunningAccounts:
             if account not in wanted:
                 self._retire(self._running.pop(account))
                 del self.indexed[account]
+                await self._keepers.retire(account)
+        for account in self._keepers.try_again():
+            self._sign_in_again(account)
         await self._store.spool.apply(settings.accounts.values())
         stored = await self._stored()
         for account, one in wanted.items():
@@ -82,7 +104,8 @@ class RunningAccounts:
 
     async def _start(self, wanted: "_Wanted", stored: "_Stored") -> _Running:
         settings = wanted.settings
-        upstream = Account(settings, timeout=wanted.timeout, stock=self._stock, usage=self.upkeep.usage(settings))
+        usage, tokens = self.upkeep.usage(settings), await self._keepers.ready(settings, wanted.timeout)
+        upstream = Account(settings, timeout=wanted.timeout, stock=self._stock, usage=usage, tokens=tokens)
         upstream.keep_refusals(await self.upkeep.known_refusal(settings), self.upkeep.refusals(settings))
         index = IndexedAccount(
             settings, wanted.searches, upstream, self._store, wanted.searches, self._now, self._store.spool

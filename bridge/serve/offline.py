@@ -29,8 +29,6 @@ async def _administer(settings: Settings, command: str, arguments: Mapping[str, 
     _may_be_begun(Path(settings.server.state_dir), command)
     try:
         async with open_store(settings.server.state_dir) as store:
-            if settings.server.token_keys:
-                await store.use_keys(settings.server.token_keys)
             await store.use_keys(settings.server.token_keys)
             return await _carried_out(store, settings, command, arguments)
     except StoreLocked as failure:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from bridge.index import DeviceMaildrops, IndexedAccount, IndexedMailbox
@@ -66,13 +67,17 @@ class Overview:
     def _account(self, account: AccountSettings) -> dict[str, Any]:
         health = self._accounts.upstream(account.id).health
         index = self._accounts.indexed[account.id]
-        notes = dict.fromkeys(note for note in (health.note, index.problem) if note)
+        token = self._accounts.token_state(account.id)
+        needed = token is not None and token.sign_in_needed
+        notes = dict.fromkeys(filter(None, (token.problem if token else "", health.note, index.problem)))
         return {
             "name": account.name,
-            "state": health.state,
+            # Connections that are there live on for a while when their sign-in is over.
+            "state": "needs sign-in" if needed else health.state,
             "since": health.since,
             "connections": health.connections,
             "note": "; ".join(notes),
+            "token": asdict(token) if token else None,
             "next_try": index.next_try or None,
             **standing(self._accounts.upstream(account.id)),
             "rematched": index.memory.rematched._asdict() if index.memory.rematched else None,

@@ -50,9 +50,8 @@ class RunningLive:
             await index.believe()
 
     def signed_in(self, account: AccountId) -> None:
-        """Have it tried again. An account that is gone meanwhile is passed over."""
-        if account in self._accounts.indexed:
-            self._accounts.upstream(account).sign_in_again()
+        """Have it sign in at once with what was kept. An account that is gone meanwhile is passed over."""
+        self._accounts.signed_in(account)
 
     def retry(self, account: AccountId) -> None:
         """Forget that the password was refused, and look at the account."""
