@@ -23,7 +23,7 @@ N ?= 100000
 ARGS ?=
 EXTRAS := test,check
 
-.PHONY: help install demo test check lint format check-typing check-wheel crash fuzz load bench systemd packages container-packages authority check-beside clean
+.PHONY: help install demo test check lint format check-typing advisories check-wheel crash fuzz load bench systemd packages container-packages authority check-beside clean
 
 help:
 	@echo 'make install             .venv with popbridge in it'
@@ -33,6 +33,7 @@ help:
 	@echo 'make lint                ruff and mypy --strict (make format lets ruff write)'
 	@echo 'make check-typing        the second lane of types: trio-typing and its mypy, on Python 3.11'
 	@echo 'make check-wheel         tests against the installed wheel, with the source gone'
+	@echo 'make advisories          what is known against the locked versions, where pip-audit is installed'
 	@echo 'make fuzz N=1000000      more seeded junk for each parser'
 	@echo 'make crash ROUNDS=200    SIGKILL at every instant, then a look at the state'
 	@echo 'make load [ARGS=...]     1,000 idle sessions, 500 devices at once, slow ones, 200,000 messages, 500 accounts (ARGS="--seconds 600")'
@@ -89,9 +90,14 @@ check: lint packages container-packages authority
 	@$(MAKE) --no-print-directory -j2 test check-beside
 
 check-beside:
+	@$(MAKE) --no-print-directory advisories
 	@$(MAKE) --no-print-directory check-typing
 	@$(MAKE) --no-print-directory check-wheel
 	@$(MAKE) --no-print-directory systemd
+
+# What is known against the versions in deploy/requirements.txt, where pip-audit is there (EXTRAS=test,check,audit).
+advisories: .venv/tested
+	@$(BIN)/python -m tests.lock.advisories
 
 lint: .venv/tested
 	$(BIN)/ruff check

@@ -4,10 +4,11 @@ set -eu
 
 usage() {
     cat <<'USAGE'
-install.sh [--from WHAT] [--wheels DIR] [--python PROGRAM]
+install.sh [--from WHAT] [--locked] [--wheels DIR] [--python PROGRAM]
 install.sh --uninstall [--purge]
 
   --from WHAT       a wheel, or a source directory (default: the one this script is in)
+  --locked          take the versions in requirements.txt beside this script, and no files but those that it knows
   --wheels DIR      take every dependency from DIR, nothing from the network
   --python PROGRAM  the Python to use, 3.11 or newer with its venv module (default: the newest found)
   --uninstall       stop the service and remove it; config and state stay
@@ -21,6 +22,7 @@ USAGE
 here=$(cd "$(dirname "$0")/.." && pwd)
 from=$here
 wheels=
+locked=
 python=
 action=install
 purge=no
@@ -37,6 +39,7 @@ while [ $# -gt 0 ]; do
     esac
     case $1 in
         --from) from=$2; shift ;;
+        --locked) locked=$here/deploy/requirements.txt ;;
         --wheels) wheels=$2; shift ;;
         --python) python=$2; shift ;;
         --uninstall) action=uninstall ;;
@@ -63,6 +66,11 @@ find_python() {
 # Without systemd as the running manager (an image being built) units are laid down and nothing else.
 manager() { [ -d /run/systemd/system ] && systemctl "$@"; }
 
+pip_install() {
+    "$home.new/bin/python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        ${wheels:+--no-index --find-links "$wheels"} "$@"
+}
+
 install_program() {
     found=$(find_python)
     [ -n "$found" ] || fail 'no Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)'
@@ -70,8 +78,8 @@ install_program() {
     # A new environment beside the old one: an upgrade that fails leaves what runs as it is.
     rm -rf "$home.new"
     "$found" -m venv "$home.new"
-    "$home.new/bin/python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
-        ${wheels:+--no-index --find-links "$wheels"} "$from"
+    [ -z "$locked" ] || pip_install --require-hashes --only-binary :all: --requirement "$locked"
+    pip_install ${locked:+--no-deps} "$from"
     "$home.new/bin/popbridge" --version >/dev/null || fail "what was installed into $home.new does not run"
     rm -rf "$home.old"
     [ ! -d "$home" ] || mv "$home" "$home.old"

@@ -8,12 +8,13 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.former.address import FormerServer
+from bridge.former.address import FormerServer, parse
 from bridge.former.failures import FormerFailed
 from bridge.former.reading import FormerSession, check_private, former_session
 from bridge.former.records import FormerMessage
 from bridge.former.replies import Replies
 from bridge.identity import content_identity
+from bridge.model.failures import WrongRequest
 from bridge.model.peer import Peer
 from bridge.model.secret import Secret
 from tests.former.support import PASSWORD, FormerPop3, listening, message
@@ -237,3 +238,18 @@ async def test_dovecot(tls: str, dovecot: Dovecot) -> None:
     if tls != "none":
         with pytest.raises(FormerFailed, match="not trusted"):
             await read(server, Secret(dovecot.users[user]))
+
+
+@pytest.mark.parametrize("password", ["x\r\nDELE 1", "x\nDELE 1", "x\rDELE 1", "x\0y", ""])
+async def test_a_line_end_in_a_password_is_sent_to_nobody(password: str) -> None:
+    pop3 = FormerPop3(MAIL)
+    async with listening(pop3.serve) as server:
+        with pytest.raises(FormerFailed, match="is empty, or holds NUL or line breaks"):
+            await read(server, Secret(password))
+    assert {"PASS", "USER", "AUTH", "DELE"}.isdisjoint(pop3.verbs)
+
+
+@pytest.mark.parametrize("injected", ["%0d%0aDELE 1", "%0aDELE", "%00", "%7f"])
+def test_a_line_end_in_a_user_is_a_mistake(injected: str) -> None:
+    with pytest.raises(WrongRequest, match="holds control characters"):
+        parse(f"pop3://anna{injected}@pop.example.org")

@@ -1,0 +1,1 @@
+"""The lock: which versions popbridge was tested with, and what is known of them."""
