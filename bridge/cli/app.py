@@ -17,6 +17,7 @@ COMMANDS = (
     "check",
     "config",
     "password",
+    "certificate",
     "status",
     "devices",
     "device",

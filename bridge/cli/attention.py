@@ -33,6 +33,12 @@ def _whole(found: Facts) -> Iterator[str]:
         )
     if problem := found.get("spool_problem"):
         yield f"no more messages are kept on disk, and devices get them from their server: {printable(problem)}"
+    shown = (one for listener in found.get("listeners", ()) for one in listener.get("certificates", ()))
+    for problem in dict.fromkeys(one["problem"] for one in shown if one["problem"]):
+        yield (
+            f"{printable(problem)}: put a new one in its place (`popbridge certificate --renew` where that made it) and"
+            " reload"
+        )
 
 
 def _accounts(accounts: Sequence[Facts]) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """`popbridge check`: is the configuration right?"""
 
+import time
 from collections.abc import Iterator
 
 import click
 
 from bridge.cli import doors
+from bridge.cli.listener_notes import listener_notes
 from bridge.cli.settings import config_option, config_path, settings
 from bridge.config.advice import advice
 from bridge.config.problems import printable
@@ -26,7 +28,7 @@ def command(ctx: click.Context, connect: bool) -> None:
     loaded = settings()
     if problems := list(_unusable(loaded)):
         raise ConfigError([f"{config_path()}: {problem}" for problem in problems])
-    notes = (*advice(loaded), *weaknesses(loaded))
+    notes = (*listener_notes(loaded, time.time()), *advice(loaded), *weaknesses(loaded))
     for line in (*_summary(loaded), *(f"note: {sentence}" for sentence in notes)):
         click.echo(printable(line))
     if connect and not _connected(loaded):
@@ -57,7 +59,8 @@ def _unusable(loaded: Settings) -> Iterator[str]:
 def _summary(loaded: Settings) -> Iterator[str]:
     yield f"{config_path()} is right"
     for listener in loaded.listeners:
-        yield f"listener {_place(listener)} tls={listener.tls} plaintext_login={listener.plaintext_login}"
+        profile = f" tls_profile={listener.tls_profile}" if listener.tls != "none" else ""
+        yield f"listener {_place(listener)} tls={listener.tls}{profile} plaintext_login={listener.plaintext_login}"
     for account in loaded.accounts.values():
         yield f"account {account.name}: {account.user} at {account.host} port {account.port} tls={account.tls}"
     names = {account.id: account.name for account in loaded.accounts.values()}

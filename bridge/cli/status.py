@@ -55,12 +55,21 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
     sections = (
         [f"! {sentence}" for sentence in attention(found)],
-        table(("listener", "tls"), [(listener["address"], listener["tls"]) for listener in found["listeners"]]),
+        table(("listener", "tls", "profile", "certificates end"), map(_listener, found["listeners"])),
         accounts.lines(found["accounts"]),
         devices.lines(found["devices"]),
         table(("counter", "value"), sorted(found["counters"].items())),
     )
     return [_headline(found), *(line for section in sections if section for line in ("", *section))]
+
+
+def _listener(listener: Mapping[str, Any]) -> tuple[object, ...]:
+    """A row. An older bridge tells less."""
+    from bridge.cli.tables import moment
+
+    profile = listener.get("tls_profile") if listener["tls"] != "none" else None
+    ends = ", ".join(moment(one["ends"]) for one in listener.get("certificates", ()))
+    return listener["address"], listener["tls"], profile, ends
 
 
 def _headline(found: Mapping[str, Any]) -> str:

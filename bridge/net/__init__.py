@@ -1,6 +1,5 @@
 """Sockets and TLS: the only room that has them."""
 
-from bridge.net.certificates import check_certificates
 from bridge.net.dial import dial, secure
 from bridge.net.errors import DeviceGone, DeviceIdle, DialFailed, NetClosed, NetError, NotTrusted
 from bridge.net.guard import run_guarded
@@ -25,7 +24,6 @@ __all__ = [
     "NotTrusted",
     "ServerTls",
     "Stream",
-    "check_certificates",
     "client_context",
     "connect_unix",
     "dial",

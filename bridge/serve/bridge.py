@@ -20,6 +20,7 @@ from bridge.serve.accounts import RunningAccounts
 from bridge.serve.admin import Administration, Running
 from bridge.serve.clock import SteadyClock, passed
 from bridge.serve.descriptors import room_for_sessions
+from bridge.serve.expiry import Expiry
 from bridge.serve.overview import Overview
 from bridge.serve.requests import carry_out
 from bridge.serve.returns import Returns
@@ -102,7 +103,8 @@ class Bridge:
         self._gate = Gate(settings.server, room_for_sessions(settings))
         self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
         self._returns = Returns(store, self._live)
-        self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate)
+        self._expiry = Expiry(now)
+        self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate, self._expiry)
 
     def _undo_window(self) -> float:
         return self.settings.server.undo_window
@@ -128,11 +130,13 @@ class Bridge:
         await self._maildrops.load(self.settings.devices)
         await self._count_votes()
         self.listeners = await open_listeners(self.settings.listeners)
+        self._expiry.read(self.listeners)
         await self._nursery.start(serve_control, self.settings.server.control, self._command)
         for name, task in (("intents", self._intents.run), ("history", self._forget), ("watchdog", _watchdog)):
             self._nursery.start_soon(run_guarded, name, task)
         self._nursery.start_soon(run_guarded, "clock", self._clock.watch, self._store)
         for name, task in (
+            ("certificates", self._expiry.run),
             ("leftovers", self._maildrops.leftovers.run),
             ("returns", self._returns.run),
             ("spool", self._store.spool.run),
@@ -258,6 +262,7 @@ class Bridge:
             listener.settings = new
             if show is not None:
                 show()
+        self._expiry.read(self.listeners)
         if len(kept) != len(self.listeners) or len(fresh.listeners) != len(self.settings.listeners):
             log.warning("reload.restart_needed", key="listener")
 

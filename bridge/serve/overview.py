@@ -11,6 +11,7 @@ from bridge.model.logins import recoverable
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 from bridge.net import Listener
 from bridge.serve.accounts import RunningAccounts
+from bridge.serve.expiry import Expiry
 from bridge.serve.standing import standing
 from bridge.serve.waiting import account_waiting, device_waiting, only_remembered
 from bridge.session import Gate, Leases
@@ -22,13 +23,20 @@ class Overview:
     """Puts together what the rooms know."""
 
     def __init__(
-        self, store: Store, accounts: RunningAccounts, maildrops: DeviceMaildrops, leases: Leases, gate: Gate
+        self,
+        store: Store,
+        accounts: RunningAccounts,
+        maildrops: DeviceMaildrops,
+        leases: Leases,
+        gate: Gate,
+        expiry: Expiry,
     ) -> None:
         self._store = store
         self._accounts = accounts
         self._maildrops = maildrops
         self._leases = leases
         self._gate = gate
+        self._expiry = expiry
 
     async def show(self, settings: Settings, listeners: Sequence[Listener], since: float) -> dict[str, Any]:
         """Give it as `status --json` has it, without `version` and `running`. Waits for the database."""
@@ -55,13 +63,22 @@ class Overview:
             "since": since,
             "unmeasured": sum(mailbox["unmeasured"] for account in accounts for mailbox in account["mailboxes"]),
             "sessions": self._gate.inside,
-            "listeners": [{"address": one.address, "tls": one.settings.tls} for one in listeners],
+            "listeners": [self._listener(one) for one in listeners],
             "accounts": accounts,
             "devices": devices,
             "counters": counters(),
             "restored": stored["restored"],
             "spool_problem": self._store.spool.problem,
             "remembered": only_remembered(settings, stored),
+        }
+
+    def _listener(self, listener: Listener) -> dict[str, Any]:
+        return {
+            "address": listener.address,
+            "tls": listener.settings.tls,
+            "tls_profile": listener.settings.tls_profile,
+            "proxies": list(listener.settings.proxy_protocol),
+            "certificates": self._expiry.facts(listener),
         }
 
     def _account(self, account: AccountSettings) -> dict[str, Any]:

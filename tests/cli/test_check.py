@@ -1,8 +1,10 @@
 """`popbridge check`, on configs as people first write them."""
 
+import time
 from pathlib import Path
 
-from tests.support.bridge_config import Value, write_config
+from bridge.net.authority import Authority, read_names
+from tests.support.bridge_config import Table, Value, write_config
 from tests.support.bridge_process import popbridge
 from tests.support.dovecot import Dovecot
 
@@ -80,3 +82,36 @@ def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:
     done = popbridge("check", config=config)
     assert done.returncode == 2
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["account.mail.prot", "device.fax.sources.1"]
+
+
+def test_what_old_devices_and_proxies_are_let_do_is_noted(tmp_path: Path) -> None:
+    names = read_names(["nas.lan"])
+    authority = Authority.make(names, time.time())
+    tables = []
+    for number, (elliptic, days) in enumerate(((False, 400), (True, 4))):
+        certificate, key = authority.issue(names, time.time(), days, elliptic=elliptic)
+        files = [tmp_path / f"{number}.{end}" for end in ("crt", "key")]
+        files[0].write_bytes(certificate)
+        files[1].write_bytes(key)
+        secured: Table = {"tls": "implicit", "certificate": str(files[0]), "key": str(files[1])}
+        tables.append({"address": f"{('127.0.0.1', '0.0.0.0')[number]}:0", "tls_profile": "legacy", **secured})
+    tables.append({"address": "127.0.0.1:0", "proxy_protocol": ["127.0.0.1", "10.0.0.0/8"]})
+    fax = {**FAX, "networks": ["192.168.1.0/24"]}
+    config = write_config(tmp_path, {"mail": NOBODY}, {"fax": fax, "den": FAX}, tables)
+    done = popbridge("check", config=config)
+    assert (done.returncode, done.stderr) == (0, "")
+    notes = [line.removeprefix("note: listener.") for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert [
+        note for note in notes if note.startswith('1: tls_profile = "legacy" takes TLS 1.0 and 1.1, CBC with SHA-1')
+    ]
+    assert [note for note in notes if note.startswith("1: ")][1:] == [
+        "1: den may log in there from any network (`networks`)"
+    ]
+    second = [note for note in notes if note.startswith("2: ")]
+    assert second[0].startswith(f"2: the certificate {tmp_path}/1.crt ends on ")
+    assert second[1].startswith("2: no certificate of it has an RSA key")
+    assert "2: it is not bound to a private address: bind it to the network where the old devices are" in second
+    assert [note for note in notes if note.startswith("3: ")] == [
+        "3: proxy_protocol: whoever connects from 10.0.0.0/8 may say that it is somebody else: name only proxies"
+    ]
+    assert "listener 127.0.0.1:0 tls=implicit tls_profile=legacy plaintext_login=private" in done.stdout

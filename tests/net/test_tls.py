@@ -1,7 +1,6 @@
 """TLS contexts: what is shown to whom, and what happens when certificates change."""
 
 import base64
-import datetime
 import os
 import re
 import ssl
@@ -13,7 +12,7 @@ import trio
 import trustme
 
 from bridge.model.settings import ListenerSettings
-from bridge.net import NetError, ServerTls, check_certificates, client_context, server_context
+from bridge.net import NetError, ServerTls, client_context, server_context
 from bridge.net.tls import DH_GROUP
 from tests.net.pairs import memory_pair, write_pair
 
@@ -157,21 +156,6 @@ def test_a_changed_ca_file_is_read_again(tmp_path: Path) -> None:
     assert client_context(str(file)) is first
     file.write_bytes(trustme.CA().cert_pem.bytes() * 2)
     assert client_context(str(file)) is not first
-
-
-def test_certificates_are_looked_at_before_a_client_does(tmp_path: Path, authority: trustme.CA) -> None:
-    now = datetime.datetime.now(datetime.UTC)
-    good = write_pair(tmp_path, "good", authority.issue_cert("localhost"))
-    old = write_pair(tmp_path, "old", authority.issue_cert("localhost", not_after=now - datetime.timedelta(days=1)))
-    soon = write_pair(tmp_path, "soon", authority.issue_cert("localhost", not_after=now + datetime.timedelta(days=9)))
-    assert check_certificates([good]) == []
-    problems = check_certificates([old, good, soon, (good[0], old[1])])
-    assert [problem.split(".crt")[1].split(" on ")[0].split(" with ")[0] for problem in problems] == [
-        " would not be accepted: certificate has expired",
-        " ends",
-        "",
-    ]
-    assert problems[2].endswith("the key is not the certificate's")
 
 
 SHAKE_HANDS = """
