@@ -60,15 +60,17 @@ class Authenticating:
         A BAD is about the command, never about the password: another way may do. So is a NO that came before the server
         was sent anything to tell by whether the password is right: it keeps none that this way can use.
         """
+        _hush(link, self._settings.password)
         answer: Tagged | None = None
         for way in self._ways.conversations(self._ways.with_password(link)):
             answer, tested = await self._try(link, way)
             if answer.kind == "OK":
+                link.unsayable.clear()
                 return
             if answer.kind == "NO" and (tested or self._passing(answer)):
                 break
             self._ways.unfit.add(way if isinstance(way, str) else way.name)
-        raise self._no_way(link) if answer is None else self._not_taken(answer)
+        raise self._no_way(link) if answer is None else self._not_taken(link, answer)
 
     async def with_token(self, link: Link, token: Secret) -> None:
         """Sign in with a token. Raises `TokenRefused` for one that is not taken, and `UpstreamError`s as above."""
@@ -76,10 +78,12 @@ class Authenticating:
             ways = self._ways.with_token(link, token)
         except SaslError as failure:
             raise UpstreamLoginFailed(self._name, f"account {self._name}: {failure}") from failure
+        _hush(link, token)
         answer, problem = None, None
         for way in ways:
             answer, _ = await self._try(link, way)
             if answer.kind == "OK":
+                link.unsayable.clear()
                 return
             problem = way.problem
             if answer.kind == "NO" or problem is not None:
@@ -87,7 +91,7 @@ class Authenticating:
             self._ways.unfit.add(way.name)
         if answer is None:
             raise self._takes_no_token(link)
-        raise self._token_not_taken(answer, problem or BearerProblem(), token)
+        raise self._token_not_taken(link, answer, problem or BearerProblem())
 
     # --- one way
 
@@ -107,6 +111,8 @@ class Authenticating:
 
     async def _converse(self, link: Link, way: Conversation) -> Tagged:
         first = way.initial()
+        if first:
+            link.unsayable.add(_base64(first))
         at_once = first is not None and link.can("SASL-IR") and len(first) <= INITIAL_OCTETS
         self.mechanism = f"AUTHENTICATE {way.name}{' with an initial response' if at_once else ''}"
         tag = link.begin(commands.authenticate(way.name, first if at_once else None))
@@ -119,7 +125,10 @@ class Authenticating:
             if isinstance(event, Continuation):
                 if challenges == MOST_CHALLENGES:
                     break
-                link.imap.respond(await _response(way, event) if waiting is None else waiting)
+                response = await _response(way, event) if waiting is None else waiting
+                if response:
+                    link.unsayable.add(_base64(response))
+                link.imap.respond(response)
                 waiting, challenges = None, challenges + 1
                 patience.renew()
         raise link.lose(UpstreamBroken(self._name, f"account {self._name}: the server's answer has no end"))
@@ -150,8 +159,8 @@ class Authenticating:
         sentence = f"account {self._name}: the server lets nobody in just now{said}"
         return not_now(self._name, sentence, answer.code.name if answer.code else "", answer.text)
 
-    def _not_taken(self, answer: Tagged) -> UpstreamError:
-        said = _said(answer.text, self._settings.password, self._settings.user)
+    def _not_taken(self, link: Link, answer: Tagged) -> UpstreamError:
+        said = quoted(link.sayable(answer.text))
         if answer.kind == "BAD" or self._passing(answer):
             return self._not_now(answer, said)
         # What neither code nor words say to be about the password may have another reason: worth a try later.
@@ -161,13 +170,12 @@ class Authenticating:
         sentence = f"account {self._name}: the server does not take this user and password{said}; {advice}"
         return UpstreamLoginFailed(self._name, sentence)
 
-    def _token_not_taken(self, answer: Tagged, problem: BearerProblem, token: Secret) -> UpstreamError:
-        said = _said(answer.text, token, self._settings.user)
+    def _token_not_taken(self, link: Link, answer: Tagged, problem: BearerProblem) -> UpstreamError:
+        said = quoted(link.sayable(answer.text))
         if not problem.status and (answer.kind == "BAD" or self._passing(answer)):
             return self._not_now(answer, said)
         self.definite = False  # another token may be taken
-        words = " ".join(_explained(problem))
-        why = "" if token.reveal() in words else words
+        why = link.sayable(" ".join(_explained(problem)))
         sentence = f"account {self._name}: the server does not take the token for {self._settings.user}{why}{said}"
         return TokenRefused(self._name, sentence)
 
@@ -197,9 +205,11 @@ def _explained(problem: BearerProblem) -> list[str]:
     return [word for word in told if word]
 
 
-def _said(text: str, secret: Secret, user: str) -> str:
-    """Quote the server, unless it repeats what was sent: some repeat a whole command they do not like."""
+def _hush(link: Link, secret: Secret) -> None:
+    """Have no words of the server quoted that hold the secret, as it is or in base64; what is sent comes to that."""
     plain = secret.reveal()
-    spellings = (plain, b64encode(plain.encode("utf-8", "surrogateescape")).decode())
-    message = b64encode(f"\0{user}\0{plain}".encode("utf-8", "surrogateescape")).decode()
-    return "" if any(one and one in text for one in (*spellings, message)) else quoted(text)
+    link.unsayable.update({plain, _base64(plain.encode("utf-8", "surrogateescape"))} if plain else ())
+
+
+def _base64(sent: bytes) -> str:
+    return b64encode(sent).decode()

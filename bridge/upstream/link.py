@@ -53,6 +53,7 @@ class Link:
         self.resyncs = True
         self.wanted: Callable[[Urgency], bool] = lambda urgency: False
         self.overhear: Callable[[Event], None] = lambda event: None
+        self.unsayable: set[str] = set()
         self.received: Callable[[int], None] = lambda octets: None
         self._owes: dict[str, int] = {}
         self._openings: dict[str, Selected] = {}
@@ -79,6 +80,12 @@ class Link:
     def clean(self) -> bool:
         """True when nothing is under way, so that the next command can follow."""
         return self.lost is None and not self._half_sent and not self.imap.open_tags
+
+    def sayable(self, text: str) -> str:
+        """Give a server's words, or none where it repeats what it was sent to sign in: some repeat a whole command that
+        they do not like.
+        """
+        return "" if any(secret in text for secret in self.unsayable) else text
 
     def can(self, capability: str) -> bool:
         """Tell whether the server offers something."""
@@ -222,7 +229,7 @@ class Link:
         if mailbox is not None:
             mailbox.note(event)
         if isinstance(event, Status) and event.kind == "BYE":
-            self._bye = event.text or "BYE"
+            self._bye = self.sayable(event.text) or "BYE"
             self._asked = asked_of(event.code.name if event.code else "", event.text)
 
     def _meant(self) -> Selected | None:
