@@ -109,10 +109,18 @@ class Stream:
         except trio.TooSlowError as failure:
             raise NetError(f"the TLS handshake with {self.peer} took longer than {seconds:g} s") from failure
         except _GONE as failure:
+            self._tell_why(secure)
             raise NetError(f"the TLS handshake with {self.peer} failed: {reason(failure)}") from failure
         finally:
             if self._secure is not secure:
                 _take_apart(secure)
+
+    def _tell_why(self, secure: "trio.SSLStream[Transport]") -> None:
+        """Send OpenSSL's alert for a handshake that failed, as far as the kernel takes it: by it the other side knows
+        what to try instead, or to tell its user. Trio leaves it lying in the stream.
+        """
+        with contextlib.suppress(OSError):
+            self.transport.send_now(vars(secure)["_outgoing"].read())
 
     async def aclose(self) -> None:
         """Close in good order: everything sent arrives, then an end (with close_notify under TLS).

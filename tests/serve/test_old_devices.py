@@ -104,9 +104,12 @@ async def test_old_devices_are_refused_on_a_modern_listener(
 ) -> None:
     async with doors(tmp_path, certificates) as at:
         address = at.bridge.listeners[0].address
-        old = {name: (await s_client(address, *arguments, say=READ)).tls for name, arguments in OLD.items()}
+        refused = {name: await s_client(address, *arguments, say=READ) for name, arguments in OLD.items()}
         new = {name: (await s_client(address, *arguments, say=READ)).tls for name, arguments in NEW.items()}
-    assert old == dict.fromkeys(OLD, "/")
+    assert {name: heard.tls for name, heard in refused.items()} == dict.fromkeys(OLD, "/")
+    # They are told why, so that they can try something else, or show it.
+    alerts = [re.findall("alert (protocol version|handshake failure)", heard.problem) for heard in refused.values()]
+    assert alerts == [["protocol version"]] * 6 + [["handshake failure"]] * 4
     assert new == {name: name for name in NEW}
     assert opened(log) == list(NEW)
     failed = r"^handshake\.failed .*peer=127\.0\.0\.1:\d+ problem=.*failed: (.*)\"$"
