@@ -6,7 +6,27 @@ from contextlib import suppress
 from bridge.model.secret import Secret
 from bridge.oauth.answers import NoMeaning, error_of, granted, passing, quoted
 from bridge.oauth.http import Answer
-from bridge.sasl import Conversation, CramMd5, OAuthBearer, Plain, SaslError, ScramClient, XOAuth2
+from bridge.sasl import (
+    SERVERS,
+    Conversation,
+    CramMd5,
+    DigestProof,
+    Done,
+    Exchange,
+    OAuthBearer,
+    Password,
+    Plain,
+    SaltWanted,
+    SaslError,
+    ScramClient,
+    ScramProof,
+    ScramServer,
+    XOAuth2,
+    digest_proves,
+    scram_signature,
+)
+from bridge.sasl.scram import scram_keys
+from bridge.sasl.serving import Step
 
 PASSWORD = Secret("pencil")
 NONCE = "fyko+d2lbbFgONRv9qkxdawL"
@@ -20,6 +40,9 @@ MECHANISMS: Mapping[str, Callable[[], Conversation]] = {
     "OAUTHBEARER": lambda: OAuthBearer("user", PASSWORD, "server.example.com", 143),
     "XOAUTH2": lambda: XOAuth2("user", PASSWORD),
 }
+
+TIMESTAMP = b"<1896.697170952@postoffice.reston.mci.net>"
+KEYS = scram_keys("SHA-256", bytes(32))
 
 STEPS = 4
 """Challenges of one exchange: none of these mechanisms has more than two."""
@@ -39,6 +62,39 @@ def challenges(octets: bytes) -> None:
         assert PASSWORD.reveal() not in repr(talk)
 
 
+def responses(octets: bytes) -> None:
+    """A device responds with these, one a line, to each mechanism that a listener may offer: it is asked on, judged, or
+    refused, and nothing shows what it said.
+    """
+    for begin in SERVERS.values():
+        exchange = begin(TIMESTAMP)
+        with suppress(SaslError):
+            for response in octets.split(b"\n")[:STEPS]:
+                if _over(exchange, exchange.respond(response)):
+                    break
+
+
+def _over(exchange: Exchange, step: Step) -> bool:
+    """Take a step as a session does; tells whether it was the last."""
+    match step:
+        case SaltWanted():
+            assert isinstance(exchange, ScramServer)
+            exchange.salted(b"salt", 4096, "nonce")
+        case ScramProof():
+            assert isinstance(exchange, ScramServer)
+            assert scram_signature(step, KEYS) is None, "a proof was right without the password"
+            exchange.proven(b"signature")
+        case DigestProof():
+            digest_proves(step, PASSWORD)
+            return True
+        case Password():
+            assert "Secret(…)" in repr(step)
+            return True
+        case _:
+            return isinstance(step, Done)
+    return False
+
+
 def tokens(octets: bytes) -> None:
     """An authorization server answers these, as JSON and as a form: tokens, a reason, or an answer without meaning."""
     for kind in ("application/json", "application/x-www-form-urlencoded"):
@@ -56,6 +112,20 @@ def tokens(octets: bytes) -> None:
 def _lines(*lines: bytes) -> bytes:
     return b"\n".join(lines)
 
+
+RESPONSES: Sequence[bytes] = (
+    # RFC 4616 §4, RFC 2195 §2
+    b"\0tim\0tanstaaftanstaaf",
+    b"tim b913a602c7eda7a495b4e6e7334d3890",
+    b"tim\ntanstaaftanstaaf",
+    # RFC 5802 §5, as it would be with the nonce that this side adds
+    _lines(
+        b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
+        b"c=biws,r=fyko+d2lbbFgONRv9qkxdawLnonce,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+        b"",
+    ),
+    _lines(b"y,a=user,n=us=2Cer,r=x,m=y", b"c=eSxhPXVzZXIs,r=xnonce,p=AAAA"),
+)
 
 CHALLENGES: Sequence[bytes] = (
     # RFC 5802 §5

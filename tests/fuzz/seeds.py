@@ -136,6 +136,7 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     "sasl": _SASL,
     "adapt": _MESSAGES,
     "proxy": _PROXY,
+    "responses": conversations.RESPONSES,
     "challenges": conversations.CHALLENGES,
     "tokens": conversations.ANSWERS,
     "search": texts.SEARCHES,

@@ -155,6 +155,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "config": config,
     "adapt": adapt,
     "proxy": proxy,
+    "responses": conversations.responses,
     "challenges": conversations.challenges,
     "tokens": conversations.tokens,
     "search": texts.search,

@@ -18,6 +18,14 @@ VERBS = b"USER PASS AUTH STLS CAPA QUIT STAT LIST UIDL RETR TOP DELE LAST RSET N
 ARGUMENTS = (
     *(b"", b"1", b"2", b"0", b"-1", b"+1", b"1_0", b"1 2", b"1 0", b"fax", b"odd", b"PLAIN", b"PLAIN =", b"*"),
     *(b"9" * 400, b"PLAIN AGZheABzZWNyZXQ=", b"PLAIN " + b"A" * 2100, b"\xd9\xa1", b"\0", b" ", b"\t1\t", b"%s%n"),
+    *(
+        b"LOGIN",
+        b"LOGIN ZmF4",
+        b"CRAM-MD5",
+        b"SCRAM-SHA-1",
+        b"SCRAM-SHA-256 biwsbj1mYXgscj1yT3ByTkdmd0ViZVJXZ2JORWtxTw==",
+    ),
+    *(b"mrose c4c9334bac560ecc979e58001b3e22fb", b"fax " + b"0" * 32),
 )
 ENDS = (b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\r\r\n", b"", b"\0\n", b" \r\n")
 OPENINGS = (
@@ -25,6 +33,9 @@ OPENINGS = (
     b"",
     b"USER fax\r\n",
     b"AUTH PLAIN\r\n",
+    b"AUTH LOGIN\r\nZmF4\r\n",
+    b"AUTH SCRAM-SHA-256 biwsbj1mYXgscj1u\r\n",
+    b"AUTH CRAM-MD5\r\n",
     b"STLS\r\n",
     b"USER fax\r\nPASS x\r\n",
     b"\x16\x03\x01",

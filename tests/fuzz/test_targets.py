@@ -20,7 +20,17 @@ from tests.fuzz.watching import INPUTS
 
 REGRESSIONS = Path(__file__).with_name("regressions")
 KNOWN = [(target, path.name) for target in TARGETS for path in sorted(REGRESSIONS.glob(f"{target}/*"))]
-SLOW = {"config": 5, "adapt": 10, "challenges": 20, "tokens": 4, "search": 4, "names": 4, "identity": 4, "former": 4}
+SLOW = {
+    "config": 5,
+    "adapt": 10,
+    "challenges": 20,
+    "responses": 4,
+    "tokens": 4,
+    "search": 4,
+    "names": 4,
+    "identity": 4,
+    "former": 4,
+}
 """How much dearer an input of a target is, or how much less it is worth: fewer parties can bring it about."""
 
 
