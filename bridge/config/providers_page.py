@@ -16,6 +16,7 @@ config does not have, and `popbridge check --connect`, `status` and the log say 
   other programs need some, too.
 - *A day*: what may be fetched within 24 hours. Near its end popbridge fetches nothing in the background any more, while
   devices go on.
+- OAuth needs a client of your own, and so does `popbridge login`: [signing-in.md](signing-in.md).
 - Providers change their minds. Each entry says when it was looked up, and where.
 
 This page is made from `bridge/model/presets.py`; change it there.
@@ -53,7 +54,7 @@ def _row(name: str, preset: Preset) -> str:
 
 def _lines(preset: Preset) -> Iterator[str]:
     if not preset.takes_passwords:
-        yield "- Takes no password, only OAuth: give `oauth`.\n"
+        yield "- Takes no password, only OAuth: give `oauth`, then run `popbridge login NAME`.\n"
     if preset.wants:
         yield f"- Password: {preset.wants}.\n"
     if preset.switch:

@@ -157,6 +157,11 @@ def list_messages(
     return Command("UID FETCH", (b" %b:%b (UID RFC822.SIZE INTERNALDATE%b)%b" % (uids, last, extra, changed),))
 
 
+def fetch_uids(numbers: UidSet) -> Command:
+    """FETCH of the UIDs that messages have which are named by their numbers in the open mailbox."""
+    return Command("FETCH", (b" ", _set(numbers), b" (UID)"))
+
+
 def fetch_body(uids: UidSet, offset: int | None = None, length: int | None = None, section: str = "") -> Command:
     """UID FETCH of BODY.PEEK[section], whole or `length` octets from `offset` on; never sets `\\Seen`.
 

@@ -38,10 +38,13 @@ async def fetch(session: Session, arguments: Arguments, *, by_uid: bool) -> Repl
     items = _items(session, arguments.take(), by_uid=by_uid)
     since = _changed_since(session, arguments)
     arguments.end()
-    for at in chosen:
+    limit = session.message_limit
+    told = chosen[-limit:] if limit else chosen
+    for at in told:
         if view.messages[at].modseq > since:
             await _send(session, view, at, items)
-    return Reply("fetched")
+    partial = len(told) < len(chosen)
+    return Reply("fetched", f"MESSAGELIMIT {limit} {view.messages[told[0]].uid}" if partial else "")
 
 
 def _changed_since(session: Session, arguments: Arguments) -> int:

@@ -110,11 +110,14 @@ async def search(session: Session, arguments: Arguments, *, by_uid: bool) -> Rep
         for at, message in enumerate(view.messages)
         if not message.gone and test(at, message)
     ]
+    limit = session.message_limit
+    code = f"MESSAGELIMIT {limit}" if limit and len(found) > limit else ""
+    found = found[-limit:] if code else found
     if options is None:
         await session.wire.send(b"* SEARCH" + b"".join(b" %d" % number for number in found) + b"\r\n")
     else:
         await session.wire.send(_esearch(session.tag, options, list(found), by_uid=by_uid))
-    return Reply("searched")
+    return Reply("searched", code)
 
 
 def _next_is(arguments: Arguments, word: str) -> bool:

@@ -75,6 +75,12 @@ class Session:
             raise BadCommand("unknown command or argument")
 
     @property
+    def message_limit(self) -> int:
+        """How many messages one command may be about (RFC 9738), 0 for any number."""
+        told = (name.partition("=") for name in self.server.capabilities if name.startswith("MESSAGELIMIT="))
+        return next((int(number) for _, _, number in told), 0)
+
+    @property
     def capabilities(self) -> str:
         """What is announced in this state, IMAP4rev1 first."""
         names = self.server.capabilities - {"IMAP4REV1", "STARTTLS"}

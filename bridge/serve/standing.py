@@ -7,6 +7,7 @@ from typing import Any
 from bridge.model.presets import preset_for
 from bridge.model.settings import AccountSettings
 from bridge.upstream import Account
+from bridge.upstream.refusals import UNCLEAR_PAUSES
 
 Facts = dict[str, Any]
 
@@ -37,6 +38,13 @@ def stored_standing(account: AccountSettings, stored: Mapping[str, Any]) -> Fact
     return {
         "paused": None,
         "fewer": None,
-        "refused": {"retried_at": None} if stored.get("refused") else None,
+        "refused": _refused(stored.get("refused")),
         "day": {**used, "budget": (preset.daily_octets if preset else 0) or None, "background": True},
     }
+
+
+def _refused(stored: Mapping[str, Any] | None) -> Facts | None:
+    """What no server called wrong is tried again at the latest when popbridge runs for a while."""
+    if stored is None:
+        return None
+    return {"retried_at": None if stored["definite"] else stored["at"] + UNCLEAR_PAUSES[-1]}

@@ -78,7 +78,7 @@ FROM upstream_usage u JOIN accounts a ON a.id = u.account
 WHERE u.hour > CAST(strftime('%s', 'now') AS INTEGER) / 3600 - 24 GROUP BY a.id"""
 
 _REFUSED = """
-SELECT a.name AS account, r.at, r.sentence FROM refusals r JOIN accounts a ON a.id = r.account"""
+SELECT a.name AS account, r.at, r.definite, r.sentence FROM refusals r JOIN accounts a ON a.id = r.account"""
 
 _SELECTORS = """
 SELECT a.name AS account, s.selector, m.name AS mailbox

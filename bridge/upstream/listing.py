@@ -14,6 +14,7 @@ from bridge.model.places import ListedMessage
 from bridge.search import Criteria
 from bridge.upstream.link import Link
 from bridge.upstream.patience import PROGRESS_OCTETS, Patience
+from bridge.upstream.slices import check_whole, slices
 
 BATCH = 1000
 """Messages handed on at once, unless more have come by then: one database transaction."""
@@ -83,8 +84,13 @@ async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None
 
     Raises after rows were handed on, too: only when this returns was everything listed.
     """
+    for low, high in await slices(link, first, messages):
+        await _list(link, low, high, messages, put)
+
+
+async def _list(link: Link, first: Uid, last: Uid | None, messages: int, put: Put) -> None:
     emailid, gmail = link.can("OBJECTID"), link.can("X-GM-EXT-1")
-    link.begin(commands.list_messages(first, None, emailid, gmail), owed=messages * LINE_OCTETS)
+    link.begin(commands.list_messages(first, last, emailid, gmail), owed=messages * LINE_OCTETS)
     patience, order, told = link.patience(), UidOrder(first), 0
     batch: list[ListedMessage] = []
     while not isinstance(event := await link.step(patience), Tagged):
@@ -99,6 +105,7 @@ async def list_messages(link: Link, first: Uid, messages: int, put: Put) -> None
             patience.renew()
     if event.kind != "OK":
         raise link.refused("list its messages", event)
+    check_whole(link, event)
     if batch := batch + order.rest():
         await put(batch)
 
@@ -124,20 +131,30 @@ def rows_of(event: Event) -> list[ListedMessage]:
 
 async def search_all(link: Link, messages: int) -> UidSet:
     """Give every UID of the open mailbox, in time for an answer as long as `messages` make it, and no longer."""
+    parts = await slices(link, Uid(1), messages)
+    if len(parts) > 1:
+        found = [await _within(link, ("ALL",), part, messages) for part in parts]
+        return UidSet(pair for uids in found for pair in uids.ranges())
     octets = messages * NUMBER_OCTETS
     # As long as it takes at the slowest pace accepted.
-    found = await _search(link, commands.search_all(link.can("ESEARCH")), octets, 1 + octets // PROGRESS_OCTETS)
-    if found is None and link.selected is not None and link.selected.exists:
+    whole = await _search(link, commands.search_all(link.can("ESEARCH")), octets, 1 + octets // PROGRESS_OCTETS)
+    if whole is None and link.selected is not None and link.selected.exists:
         # Nothing said is not nothing there: the response is required (RFC 3501 §6.4.4), and messages would be lost.
         raise link.lose(UpstreamBroken(link.account, f"account {link.account}: {UNANSWERED}"))
-    return found or UidSet()
+    return whole or UidSet()
 
 
 async def search(link: Link, criteria: Criteria, first: Uid, messages: int) -> UidSet:
     """Give the UIDs from `first` on that fulfil all criteria. A server may have to read all `messages` for that."""
     if not messages:
         return UidSet()
-    words = ("UID", f"{first}:*", "(", *criteria, ")")
+    found = [await _within(link, criteria, part, messages) for part in await slices(link, first, messages)]
+    return found[0] if len(found) == 1 else UidSet(pair for uids in found for pair in uids.ranges())
+
+
+async def _within(link: Link, criteria: Criteria, part: tuple[Uid, Uid | None], messages: int) -> UidSet:
+    first, last = part
+    words = ("UID", f"{first}:{last or '*'}", "(", *criteria, ")")
     pace = 1 + messages // SEARCHED
     found = await _search(link, commands.search(words, link.can("ESEARCH")), messages * NUMBER_OCTETS, pace)
     if found is None:
@@ -164,6 +181,7 @@ async def _search(link: Link, command: Command, octets: int, pace: int) -> UidSe
     answer = await link.finish(tag, patience, keep)
     if answer.kind != "OK":
         raise link.refused("search its messages", answer)
+    check_whole(link, answer)
     uids = _together(found)
     if any(part.count not in (None, len(part.uids)) for part in found):
         raise link.lose(UpstreamBroken(link.account, f"account {link.account}: the server's search does not add up"))

@@ -14,6 +14,7 @@ from bridge.upstream.listing import check_told, rows_of
 from bridge.upstream.names import MailboxNames
 from bridge.upstream.opening import checked, examine
 from bridge.upstream.selected import Selected
+from bridge.upstream.slices import message_limit
 
 QRESYNC = "QRESYNC"
 """Turned on at sign-in, since ENABLE is not for a connection that has had a mailbox open (RFC 5161 §3.1)."""
@@ -24,8 +25,14 @@ COUNTED_OUT = 100_000
 
 
 def resyncs(link: Link, since: Since) -> bool:
-    """Tell whether the server tells what happened since."""
-    return link.resyncs and QRESYNC in link.imap.enabled and since.state.modseq > 0 and since.state.uidnext > 1
+    """Tell whether the server tells what happened since: all of it, and not of so many messages only."""
+    return (
+        link.resyncs
+        and not message_limit(link)
+        and QRESYNC in link.imap.enabled
+        and since.state.modseq > 0
+        and since.state.uidnext > 1
+    )
 
 
 async def resync(

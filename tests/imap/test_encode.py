@@ -110,6 +110,7 @@ def test_what_no_command_can_carry(make: Callable[[], Command]) -> None:
 @pytest.mark.parametrize(
     ("command", "line"),
     [
+        (commands.fetch_uids(UidSet.from_uids([1, 901, 1801])), b"FETCH 1,901,1801 (UID)"),
         (commands.list_messages(5, None), b"UID FETCH 5:* (UID RFC822.SIZE INTERNALDATE)"),
         (
             commands.list_messages(5, 7, emailid=True, gmail=True),

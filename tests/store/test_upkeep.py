@@ -92,5 +92,5 @@ async def test_the_overview_has_both(tmp_path: Path, known: bool) -> None:
         if known:
             await store.save_refusal(FAMILY, CREDENTIAL, REFUSAL)
         (account,) = (await store.overview())["accounts"]
-        assert account["refused"] == ({"at": NOW, "sentence": REFUSAL.sentence} if known else None)
+        assert account["refused"] == ({"at": NOW, "definite": 1, "sentence": REFUSAL.sentence} if known else None)
         assert account["used"] == {"octets": 0, "connections": 0}
