@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from bridge.oauth import DeviceCode, Granted, Return
 
 
+LONGEST_LINE = 16 * 1024
+"""Characters of what is pasted: addresses with Microsoft's codes have 2,000."""
+
+
 @click.command("login", short_help="Sign an account in by token (OAuth).")
 @config_option
 @click.argument("account", metavar="ACCOUNT")
@@ -42,8 +46,15 @@ def command(ctx: click.Context, account: str, way: str | None, as_json: bool) ->
 
     loaded = settings()
     chosen, oauth = _account(account, loaded)
+    keep = not oauth.unattended or bool(loaded.server.token_keys)
+    if keep:
+        administer_with(loaded, "account_may_sign_in", account=chosen.name)
     granted = doors.sign_in_account()(loaded, chosen, oauth, _Terminal(chosen), _way(way))
-    found = {"version": VERSION, **_kept(loaded, chosen, oauth, granted), **_told(chosen, oauth, granted)}
+    found = {"version": VERSION, "running": None, "kept": keep, **_told(chosen, oauth, granted)}
+    if keep:
+        tokens = granted.tokens.text().reveal()
+        done = administer_with(loaded, "account_signed_in", account=chosen.name, tokens=tokens)
+        found["running"] = done["running"]
     found["mailbox"] = doors.opened()(loaded, chosen, granted.tokens.access)._asdict()
     if as_json:
         tables.show_json(found)
@@ -68,15 +79,6 @@ def _way(chosen: str | None) -> "Return":
     if chosen is not None:
         return "paste" if chosen == "paste" else "loopback"
     return "loopback" if sys.stdin.isatty() and not os.environ.get("SSH_CONNECTION") else "paste"
-
-
-def _kept(loaded: Settings, account: AccountSettings, oauth: OAuthSettings, granted: "Granted") -> dict[str, Any]:
-    """Hand the tokens over. Those that can be had again at any time are kept only where there is a key for it."""
-    if oauth.unattended and not loaded.server.token_keys:
-        return {"running": None, "kept": False}
-    tokens = granted.tokens.text().reveal()
-    done = administer_with(loaded, "account_signed_in", account=account.name, tokens=tokens)
-    return {"running": done["running"], "kept": True}
 
 
 def _told(account: AccountSettings, oauth: OAuthSettings, granted: "Granted") -> dict[str, Any]:
@@ -148,7 +150,7 @@ class _Terminal:
 
     async def paste(self) -> str:
         """Read a line from stdin. Cancelled, the line goes to nobody."""
-        return await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+        return await trio.to_thread.run_sync(sys.stdin.readline, LONGEST_LINE, abandon_on_cancel=True)
 
     def _say(self, *lines: str) -> None:
         for line in lines:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import trio
 
 from bridge.model.admin import ResetDone, Undone
-from bridge.model.failures import BridgeError, MaildropInUse
+from bridge.model.failures import BridgeError, MaildropInUse, NoKey
 from bridge.model.names import EntrySeq, Uidl
 from bridge.model.oauth import Tokens
 from bridge.model.settings import DeviceSettings, Settings
@@ -185,14 +185,19 @@ class Administration:
         await self._store.forget_refusal(account.id)
         return {"account": account.name}
 
+    async def account_may_sign_in(self, name: str) -> Facts:
+        """See, before anybody takes the trouble, that what they sign in for can be kept and used. Changes nothing.
+
+        Raises `NotNow`, or `NoKey` without a key.
+        """
+        account = await self._by_token(name)
+        if not self._store.keeps_secrets:
+            raise NoKey("popbridge has no key to keep tokens with: give one in [server], and reload it if it runs")
+        return {"account": account.name}
+
     async def account_signed_in(self, name: str, tokens: Tokens) -> Facts:
         """Keep the tokens that somebody signed in for, sealed, and have them used. Raises `NoKey` without a key."""
-        account = await self._account(name)
-        if account.settings is None or account.settings.oauth is None:
-            raise NotNow(
-                f"account {account.name} does not sign in by token in the configuration that popbridge has: give it"
-                " `oauth`, and reload popbridge if it runs"
-            )
+        account = await self._by_token(name)
         await self._store.save_secret("oauth", account.id, tokens.text())
         if self._running is not None:
             self._running.live.signed_in(account.id)
@@ -231,6 +236,15 @@ class Administration:
 
     async def _account(self, name: str) -> KnownAccount:
         return find_account(name, self._settings, (await self._store.remembered()).accounts)
+
+    async def _by_token(self, name: str) -> KnownAccount:
+        account = await self._account(name)
+        if account.settings is None or account.settings.oauth is None:
+            raise NotNow(
+                f"account {account.name} does not sign in by token in the configuration that popbridge has: give it"
+                " `oauth`, and reload popbridge if it runs"
+            )
+        return account
 
     def _about(self, device: KnownDevice) -> Mapping[str, Any]:
         one = device.settings

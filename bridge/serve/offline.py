@@ -18,6 +18,9 @@ from bridge.serve.searching import Searching
 from bridge.store import Store, must_exist, open_store
 from bridge.telemetry import configure
 
+BEGINNING = frozenset({"account_may_sign_in", "account_signed_in"})
+"""Commands that may come before popbridge ever ran."""
+
 
 def administer_offline(settings: Settings, command: str, arguments: Mapping[str, Any]) -> Facts:
     """Carry out one command on the database. Raises as `carry_out`, and `StoreLocked` when a popbridge holds it."""
@@ -40,7 +43,7 @@ async def _administer(settings: Settings, command: str, arguments: Mapping[str, 
 
 def _may_be_begun(state_dir: Path, command: str) -> None:
     """See that there is a database. To sign in comes before all else, so that begins one, but for its owner alone."""
-    if command != "account_signed_in":
+    if command not in BEGINNING:
         must_exist(state_dir)
     elif state_dir.exists() and state_dir.stat().st_uid != os.geteuid():
         try:

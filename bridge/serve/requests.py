@@ -22,6 +22,7 @@ AdminCommand = Literal[
     "account_accept",
     "account_forget",
     "account_retry",
+    "account_may_sign_in",
     "account_signed_in",
     "resume",
     "backup",
@@ -76,6 +77,8 @@ async def carry_out(admin: Administration, command: str, arguments: Mapping[str,
             return await admin.account_retry(asked.only("account").text("account"))
         case "account_forget":
             return await admin.account_forget(asked.only("account").text("account"))
+        case "account_may_sign_in":
+            return await admin.account_may_sign_in(asked.only("account").text("account"))
         case "account_signed_in":
             return await admin.account_signed_in(asked.only("account", "tokens").text("account"), asked.tokens())
         case "resume":

@@ -175,6 +175,18 @@ def test_a_browser_with_a_popbridge_running(provider: Authority, mail: Dovecot, 
     assert tokens.refresh.reveal() not in log
 
 
+def test_a_popbridge_that_does_not_know_of_it_is_told_first(provider: Authority, tmp_path: Path) -> None:
+    """Else somebody signs in, and what it was for is lost."""
+    config = written(tmp_path, None, person(provider, "device"))
+    by_token = config.read_text()
+    config.write_text(re.sub(r"^oauth = .*$", 'password = "plain-hunter2"', by_token, flags=re.MULTILINE))
+    with BridgeProcess(config):
+        config.write_text(by_token)
+        done = run(config, "login", "family")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("popbridge: account family does not sign in by token in the configuration that")
+
+
 def test_pasted_without_a_terminal(provider: Authority, mail: Dovecot, tmp_path: Path) -> None:
     config = written(tmp_path, mail, person(provider, "browser"))
     with login(config) as one:
@@ -204,7 +216,7 @@ def test_ctrl_c_is_a_normal_end(provider: Authority, tmp_path: Path) -> None:
     assert (one.process.returncode, found) == (1, {})
     assert "Traceback" not in one.said
     assert one.said.rstrip().endswith("Ctrl-C ends it.")
-    assert not (tmp_path / "state").exists()
+    assert kept(config) is None
 
 
 def test_a_service_account_asks_nobody(provider: Authority, mail: Dovecot, tmp_path: Path) -> None:

@@ -108,9 +108,9 @@ async def test_whoever_says_no_to_a_code(provider: Authority) -> None:
     assert "whoever was asked said no: sign in again with `popbridge login family`" in str(failure)
 
 
-async def test_a_code_that_the_server_lets_expire() -> None:
-    with authority(seconds=1) as provider:
-        server = AuthorizationServer("family", provider.settings("device"), 30, lambda: 0.0)
+async def test_a_code_that_the_server_lets_expire(provider: Authority) -> None:
+    with authority(seconds=1) as hasty:
+        server = AuthorizationServer("family", hasty.settings("device"), 30, lambda: 0.0)
         code = replace(await device.begin(server), seconds=60.0, interval=1.1)
         with pytest.raises(Refused, match="the code was not used in time") as caught:
             await device.wait(server, code)

@@ -82,10 +82,22 @@ def test_without_a_key_nothing_is_kept(loaded: Settings) -> None:
         administer_offline(replace(loaded, server=replace(loaded.server, token_keys=())), "account_signed_in", asked())
 
 
-def test_an_account_with_a_password_takes_none(loaded: Settings) -> None:
+@pytest.mark.parametrize("command", ["account_signed_in", "account_may_sign_in"])
+def test_an_account_with_a_password_takes_none(command: str, loaded: Settings) -> None:
     accounts = {one.id: replace(one, oauth=None) for one in loaded.accounts.values()}
     with pytest.raises(NotNow, match="does not sign in by token"):
-        administer_offline(replace(loaded, accounts=accounts), "account_signed_in", asked())
+        administer_offline(
+            replace(loaded, accounts=accounts),
+            command,
+            asked() if command == "account_signed_in" else {"account": "family"},
+        )
+
+
+def test_that_it_could_not_be_kept_is_told_before_anybody_signs_in(loaded: Settings) -> None:
+    assert administer_offline(loaded, "account_may_sign_in", {"account": "family"}) == {"account": "family"}
+    without = replace(loaded, server=replace(loaded.server, token_keys=()))
+    with pytest.raises(NoKey, match="has no key to keep tokens with"):
+        administer_offline(without, "account_may_sign_in", {"account": "family"})
 
 
 def test_another_user_s_directory_is_not_begun_in(loaded: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
