@@ -229,7 +229,7 @@ def _kept(
         if isinstance(each, verifiers.Sealed):
             return recovered(each), scram
     hashed = next((each for each in kept if isinstance(each, PasswordHash)), None)
-    return hashed or next(iter(scram), None) or given, scram
+    return hashed or (scram[0] if scram else given), scram
 
 
 def _recovered(sealed: verifiers.Sealed, login: str, keys: Sequence[Secret], path: KeyPath, reading: Reading) -> Secret:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from bridge.model.peer import Peer, plain_host
 from bridge.net.errors import NetError
 
+Version = type[IPv4Address] | type[IPv6Address]
+
 TEXT = b"PROXY "
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -100,7 +102,7 @@ def _line(line: bytes) -> Header:
         case [_, b"UNKNOWN", *_]:
             return Header()
         case [_, b"TCP4" | b"TCP6" as family, source, target, source_port, target_port]:
-            version = IPv4Address if family == b"TCP4" else IPv6Address
+            version: Version = IPv4Address if family == b"TCP4" else IPv6Address
             _address(version, target)
             _port(target_port)
             return Header(Peer(_address(version, source), _port(source_port)))
@@ -108,7 +110,7 @@ def _line(line: bytes) -> Header:
             raise NotAHeader("the line of the PROXY header is not of the form that the protocol has")
 
 
-def _address(version: type[IPv4Address] | type[IPv6Address], text: bytes) -> str:
+def _address(version: Version, text: bytes) -> str:
     try:
         address = version(text.decode("ascii"))
     except (AddressValueError, UnicodeDecodeError) as failure:
@@ -138,6 +140,7 @@ def _block(version: int, kind: int, block: bytes) -> Header:
     end = 2 * size + 4
     if len(block) < end:
         raise NotAHeader("the PROXY header is shorter than its addresses")
+    address: IPv4Address | IPv6Address
     address = IPv4Address(block[:size]) if family == INET else IPv6Address(block[:size])
     port = int.from_bytes(block[2 * size : 2 * size + 2])
     return Header(Peer(plain_host(address), port), tls=_tls(block[end:]))
