@@ -349,6 +349,7 @@ class Transaction:
         outgoing = Outgoing(edit)
         while chunk:
             self._pop3.message(outgoing.feed(chunk))
+            chunk = b""  # a slow device is waited for with one copy of it, not two
             await self._flush()
             chunk = await content.receive()
         self._pop3.message(outgoing.finish())
