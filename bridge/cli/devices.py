@@ -27,8 +27,8 @@ def lines(devices: Sequence[Mapping[str, Any]]) -> list[str]:
     """Give the table of devices."""
     from bridge.cli.tables import table
 
-    head = ("device", "login", "signs in by", "reads", "messages", "size", "hidden", "pending", "held", "last session")
-    return table(head, map(_row, devices))
+    known = ("device", "login", "signs in by", "reads", "messages", "size")
+    return table((*known, "hidden", "pending", "held", "tls", "last session"), map(_row, devices))
 
 
 def _row(device: Mapping[str, Any]) -> tuple[object, ...]:
@@ -44,6 +44,7 @@ def _row(device: Mapping[str, Any]) -> tuple[object, ...]:
         device["hidden"],
         device["pending_intents"],
         device.get("held", 0),
+        device.get("tls"),
         "now" if device["in_session"] else _last(device["last_session"]),
     )
 

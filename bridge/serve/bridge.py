@@ -184,7 +184,7 @@ class Bridge:
             together=self._together,
             allowance=self._allowance,
             listings=self._listings,
-            logged_in=self._gate.logged_in,
+            logged_in=self._logged_in,
         )
         session = DeviceSession(stream, listener.settings, listener.tls, services)
         with self._gate.enter(session) as admitted:
@@ -193,6 +193,10 @@ class Bridge:
                 return
         with self._gate.refusing(session) as told:
             await session.refuse(told=told)
+
+    def _logged_in(self, session: DeviceSession) -> None:
+        self._gate.logged_in(session)
+        self._overview.tls[session.device] = session.tls
 
     async def _command(self, command: str, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
         # Whoever asks is told of every session that has ended.

@@ -8,6 +8,7 @@ from typing import Any
 from bridge.index import DeviceMaildrops, IndexedAccount, IndexedMailbox
 from bridge.model.failures import NotListedYet
 from bridge.model.logins import recoverable
+from bridge.model.names import DeviceId
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 from bridge.net import Listener
 from bridge.serve.accounts import RunningAccounts
@@ -20,7 +21,7 @@ from bridge.telemetry import counters
 
 
 class Overview:
-    """Puts together what the rooms know."""
+    """Puts together what the rooms know. `tls` is what each device's line was protected by when it last logged in."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Overview:
         self._leases = leases
         self._gate = gate
         self._expiry = expiry
+        self.tls: dict[DeviceId, str] = {}
 
     async def show(self, settings: Settings, listeners: Sequence[Listener], since: float) -> dict[str, Any]:
         """Give it as `status --json` has it, without `version` and `running`. Waits for the database."""
@@ -110,6 +112,7 @@ class Overview:
             "login": device.login,
             "auth": list(device.auth),
             "recoverable": recoverable(device),
+            "tls": self.tls.get(device.id),
             "sources": [f"{settings.accounts[source.account].name}/{source.mailbox}" for source in device.sources],
             "messages": None if maildrop is None else len(maildrop),
             "octets": None if maildrop is None else maildrop.total,

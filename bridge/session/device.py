@@ -119,6 +119,12 @@ class DeviceSession:
     def _group(self) -> str:
         return peer_group(self.peer)
 
+    @property
+    def tls(self) -> str:
+        """What protects its line: the names of TLS's version and cipher, a proxy's where it ends there, or `none`."""
+        relay = self._stream.relay
+        return relay.tls if relay is not None and relay.tls and not self._stream.tls else negotiated(self._stream)
+
     def silent_for(self) -> float:
         """Seconds since the device last sent or took an octet."""
         return trio.current_time() - (self._pump.last_heard if self._pump else self._began)

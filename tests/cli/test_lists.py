@@ -85,11 +85,13 @@ def test_a_line_for_each_device() -> None:
         "in_session": False,
         "auth": ["plain"],
         "recoverable": False,
+        "tls": "TLSv1/AES128-SHA",
     }
     head = "device  login  signs in by  reads                      messages  size        hidden  pending  held"
+    row = "fax     fax    plain        family/INBOX, family/Junk         3  999 octets       4        5     6"
     assert devices.lines([device]) == [
-        f"{head}  last session",
-        "fax     fax    plain        family/INBOX, family/Junk         3  999 octets       4        5     6  never",
+        f"{head}  tls               last session",
+        f"{row}  TLSv1/AES128-SHA  never",
     ]
     known = devices.lines([{**device, "auth": ["plain", "apop"], "recoverable": True}])[1]
     assert "plain, apop (recoverable password)" in known

@@ -1,6 +1,7 @@
 """A small authority: what it may vouch for, and what its certificates are like."""
 
 import datetime
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from bridge.net.authority import LAST_DAY, LEAF_DAYS, Authority, CertificateError, fingerprint, read_names
 from bridge.net.certificates import DAY, read_certificate
+from tests.support.openssl import needs_openssl
 
 NOW = 1_800_000_000.0
 
@@ -116,3 +118,20 @@ def test_dates_are_told_before_a_device_finds_out(authority: Authority, tmp_path
     assert shown.problem(shown.ends - 13.5 * DAY).endswith("in 13 days")
     assert "ended on 2027-04-24: devices do not accept it" in shown.problem(shown.ends)
     assert "holds only from 2027-01-14 on" in shown.problem(shown.begins - 1)
+
+
+@needs_openssl
+def test_openssl_believes_nothing_that_it_may_not_vouch_for(authority: Authority, tmp_path: Path) -> None:
+    """Somebody has the authority's key and makes what they like with it."""
+    trusted = tmp_path / "ca.crt"
+    trusted.write_bytes(authority.certificate_pem())
+    told = {}
+    for number, names in enumerate((["nas.lan", "10.0.0.1"], ["192.168.1.5"], ["bank.example"], ["198.51.100.1"])):
+        file = tmp_path / f"{number}.crt"
+        file.write_bytes(authority.issue(read_names(names), NOW, 100)[0])
+        command = ["openssl", "verify", "-attime", str(int(NOW)), "-CAfile", str(trusted), str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        told[names[0]] = "OK" if done.returncode == 0 else done.stderr
+    assert (told["nas.lan"], told["192.168.1.5"]) == ("OK", "OK")
+    assert "permitted subtree violation" in told["bank.example"]
+    assert "permitted subtree violation" in told["198.51.100.1"]
