@@ -108,6 +108,25 @@ def test_200_wrong_logins_of_one_device_at_once(place: Besieged) -> None:
     threads.join()
 
 
+def test_200_right_logins_of_one_device_at_once_let_one_in(place: Besieged) -> None:
+    answers, over = list[bytes](), threading.Event()
+
+    def come(attacker: Attacker) -> None:
+        answers.append(attacker.log_in(b"thief"))
+        over.wait(30)
+
+    threads = threading.Thread(target=crowd, args=(place, 200, come, 22))
+    threads.start()
+    try:
+        wait_until(lambda: len(answers) == 200, 25, "an answer to each")
+        assert Counter(answer.split(b" ")[0] for answer in answers) == {b"+OK": 1, b"-ERR": 199}
+        assert all(b"[IN-USE]" in answer for answer in answers if answer.startswith(b"-ERR"))
+        assert place.poll("owner") < QUICK
+    finally:
+        over.set()
+        threads.join()
+
+
 def test_a_guesser_is_slowed_down_and_the_owner_is_not(place: Besieged) -> None:
     began = time.monotonic()
     with place.attacker("127.0.0.1") as attacker:
