@@ -48,13 +48,22 @@ def load(path: Path, *, environ: Mapping[str, str], secrets: bool = True) -> Set
     Raises `ConfigError` with every mistake found, as `FILE:LINE: table.key: what is wrong`. Blocks, at most
     10 s for each `password_command`.
     """
-    file = printable(str(path))
-    raw, lines = _parsed(file, _text(file, path))
-    problems = Problems(file, raw, lines)
-    settings = _settings(raw, Reading(path.absolute().parent, environ, secrets, problems))
-    if found := problems.rendered():
+    settings, found = examine(_text(printable(str(path)), path), path, environ=environ, secrets=secrets)
+    if found:
         raise ConfigError(found)
     return settings
+
+
+def examine(text: str, path: Path, *, environ: Mapping[str, str], secrets: bool = False) -> tuple[Settings, list[str]]:
+    """Give what a text would mean as the configuration at `path`, and every mistake in it, as `load` tells them.
+
+    Raises `ConfigError` for what is no TOML.
+    """
+    file = printable(str(path))
+    raw, lines = _parsed(file, text)
+    problems = Problems(file, raw, lines)
+    settings = _settings(raw, Reading(path.absolute().parent, environ, secrets, problems))
+    return settings, problems.rendered()
 
 
 def load_keys(path: Path, *, environ: Mapping[str, str]) -> tuple[Secret, ...]:
