@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bridge.cli.account_add import add
 from bridge.cli.administering import InOrder, administer, confirmed
 from bridge.cli.settings import config_option
 from bridge.config.problems import printable
@@ -13,7 +14,7 @@ Facts = Mapping[str, Any]
 
 
 @click.group(
-    "account", cls=InOrder, short_help="Believe that messages are gone; try a password again; forget an account."
+    "account", cls=InOrder, short_help="Believe that messages are gone; try a password again; forget, add an account."
 )
 @config_option
 def command() -> None:
@@ -103,3 +104,6 @@ def _forgotten(found: Facts) -> Iterator[str]:
     yield f"{account}: forgot {messages} in {mailboxes}"
     if found["intents"]:
         yield f"  {count(found['intents'], 'action')} still to be done there will not be done"
+
+
+command.add_command(add)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bridge.cli.administering import InOrder, administer, confirmed
+from bridge.cli.device_add import add
 from bridge.cli.device_import import import_uidls
 from bridge.cli.settings import config_option
 
@@ -16,7 +17,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask first, also on
 name_argument = click.argument("name", metavar="NAME")
 
 
-@click.group("device", cls=InOrder, short_help="Look at one device; undo, confirm, reset or forget what it did.")
+@click.group("device", cls=InOrder, short_help="Look at a device; undo, confirm, reset, forget what it did; add one.")
 @config_option
 def command() -> None:
     """Look at one device, and change what is remembered of it.
@@ -139,4 +140,5 @@ def forget(name: str, yes: bool, as_json: bool) -> None:
     _tell(administer("device_forget", device=name), as_json, forgotten)
 
 
+command.add_command(add)
 command.add_command(import_uidls)

@@ -58,8 +58,17 @@ def _tries(text: str, section: str, name: str, keys: Keys) -> Iterator[str]:
 
 
 def _block(section: str, name: str, keys: Keys) -> list[str]:
-    written = tomlkit.dumps(dict(keys)).rstrip("\n")
+    written = tomlkit.dumps({key: _inlined(value) for key, value in keys.items()}).rstrip("\n")
     return [f"[{dotted((section, name))}]", *written.split("\n")]
+
+
+def _inlined(value: Any) -> Any:
+    """Write a table inside a table in one line."""
+    if not isinstance(value, Mapping):
+        return value
+    inline = tomlkit.inline_table()
+    inline.update({key: _inlined(each) for key, each in value.items()})
+    return inline
 
 
 def _place(lines: list[str], text: str, section: str) -> int:
@@ -99,9 +108,7 @@ def _inline(text: str, section: str, name: str, keys: Keys) -> Iterator[str]:
         document = tomlkit.parse(text)
         tables = document.get(section)
         if isinstance(tables, InlineTable):
-            inner = tomlkit.inline_table()
-            inner.update(keys)
-            tables[name] = inner
+            tables[name] = _inlined(keys)
             yield tomlkit.dumps(document)
     except TOMLKitError:
         return

@@ -9,6 +9,7 @@ from bridge.config.describe import example
 from bridge.config.inserting import NoPlace, insert
 
 KEYS = {"password_hash": ["scrypt$…", 'a "quoted" one'], "sources": ["family"], "max_deletes": 5}
+OAUTH = {"oauth": {"client_id": "a", "tenant": "b"}, "user": "bob"}
 
 FILE = """\
 # The bridge of a family.
@@ -31,9 +32,9 @@ sources = [
 
 
 def lines_stay(before: str, after: str) -> bool:
-    """Tell whether every line of a text is in another, in its order."""
+    """Tell whether every line of a text is in another, in its order; empty ones aside."""
     rest = iter(after.splitlines())
-    return all(line in rest for line in before.splitlines())
+    return all(line in rest for line in before.splitlines() if line)
 
 
 def test_a_device_comes_behind_the_last_one_and_its_comments() -> None:
@@ -104,6 +105,13 @@ def test_lines_that_end_in_both_ways_stay_so() -> None:
 def test_what_is_there_already_or_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(NoPlace):
         insert(text, "device", "fax", KEYS)
+
+
+@pytest.mark.parametrize("text", ["", FILE, "account = {}\n"])
+def test_a_table_in_it_is_written_in_one_line(text: str) -> None:
+    after = insert(text, "account", "work", OAUTH)
+    assert tomllib.loads(after)["account"]["work"] == OAUTH
+    assert 'oauth = {client_id = "a", tenant = "b"}' in after
 
 
 def test_no_name_breaks_out_of_its_header() -> None:
