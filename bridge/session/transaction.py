@@ -32,7 +32,7 @@ from bridge.session.answers import ALREADY_DELETED, NO_SUCH_MESSAGE, answer
 from bridge.session.listings import ROWS, Listings
 from bridge.session.outgoing import Outgoing
 from bridge.session.ports import Content, Maildrops
-from bridge.telemetry import Seldom, count, get_logger
+from bridge.telemetry import Seldom, count, get_logger, instant
 
 JOINED = 65_536
 """Octets of whole messages that are sent together where a device does not wait for each."""
@@ -351,6 +351,7 @@ class Transaction:
             self._pop3.message(outgoing.feed(chunk))
             chunk = b""  # a slow device is waited for with one copy of it, not two
             await self._flush()
+            instant("retr.sending")
             chunk = await content.receive()
         self._pop3.message(outgoing.finish())
         changed = known and outgoing.octets != listed

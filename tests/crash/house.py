@@ -8,10 +8,11 @@ from random import Random
 import trio
 
 from bridge.control import ask
+from bridge.model.failures import BridgeError
 from tests.crash.figures import AT_THE_END, Figures
 from tests.crash.life import Life, life
 from tests.crash.memory import Memory, Visit
-from tests.crash.policies import ACTING, COPYING, OFTEN, RANDOM, Policy
+from tests.crash.policies import ACTING, COPYING, OFTEN, RANDOM, SPOOLING, Policy
 from tests.support import imap_reference
 from tests.support.bridge_config import dovecot_account, write_config
 from tests.support.bridge_process import Door
@@ -26,6 +27,7 @@ MOVES = 0.5
 """How often another client moves a message before a life."""
 
 BOXES = ("INBOX", "Sorted")
+LINE = b"and so on, and so on, and so on\r\n"
 KEPT_IN = (*BOXES, "Archive", "Trash")
 
 _NUMBER = re.compile(rb"^Message-ID: <(\d+)@", re.MULTILINE)
@@ -45,7 +47,7 @@ class House:
         self._user = dovecot.fresh_user()
         with dovecot.client(self._user) as imap:
             imap_reference.create(imap, "Sorted")
-        account = {**dovecot_account(dovecot, self._user), "mailboxes": list(BOXES)}
+        account = {**dovecot_account(dovecot, self._user), "mailboxes": list(BOXES), **policy.account}
         device = {"password": "secret", "sources": ["mail"], **policy.device}
         self._control = directory / "control.sock"
         self._config = write_config(directory, {"mail": account}, {"fax": device}, server={"undo_window": 0})
@@ -54,9 +56,13 @@ class House:
 
     # --- what others do upstream
 
+    def _message(self, number: int) -> bytes:
+        head = f"Message-ID: <{number}@example.org>\r\nSubject: message {number}\r\n\r\nbody {number}\r\n".encode()
+        return head + -(-max(0, self._policy.octets - len(head)) // len(LINE)) * LINE
+
     def _deliver(self, count: int) -> None:
         numbers = range(self._delivered, self._delivered + count)
-        self._dovecot.append_all(self._user, map(_message, numbers))
+        self._dovecot.append_all(self._user, map(self._message, numbers))
         self._delivered += count
 
     def _move_one(self, chance: Random) -> None:
@@ -117,6 +123,16 @@ class House:
             wait_until(lambda: one.over, 10, "the end of a bridge that cut a device off")
         elif instant in ACTING + COPYING:
             wait_until(lambda: one.over or "intent.settled" in one.log, 10, "an action carried out")
+        elif instant in SPOOLING:
+            wait_until(lambda: one.over or self._all_spooled(), 10, "all of it spooled", 0.2)
+
+    def _all_spooled(self) -> bool:
+        try:
+            [account] = trio.run(partial(ask, str(self._control), "status"))["accounts"]
+        except BridgeError:  # it was killed just now
+            return False
+        messages = sum(box["messages"] for box in account["mailboxes"])
+        return bool(account["spooled"]["messages"] == messages)
 
     def _shown_all(self, door: Door) -> bool:
         assert self._session(door)
@@ -148,7 +164,7 @@ class House:
         oldest = list(shown)[: max(1, len(shown) - MAIL)]
         new = [num for num, number in shown.items() if number not in self._memory.fetched]
         for num in new if self._policy.deletes else oldest:
-            assert device.retr(num) == _message(shown[num])
+            assert device.retr(num) == self._message(shown[num])
             self._memory.received(shown[num], visit)
         for num in oldest:
             visit.gone.add(shown[num])
@@ -156,10 +172,6 @@ class House:
                 device.command(f"DELE {num}")
         visit.quitting = True
         device.quit()
-
-
-def _message(number: int) -> bytes:
-    return f"Message-ID: <{number}@example.org>\r\nSubject: message {number}\r\n\r\nbody {number}\r\n".encode()
 
 
 def _number(message: bytes) -> int:

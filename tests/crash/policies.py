@@ -1,6 +1,6 @@
 """The devices that live through crashes, and the instants at which their bridge is killed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.support.bridge_config import Table
 
@@ -21,7 +21,11 @@ ALWAYS = (
 )
 ACTING = ("intent.before", "intent.after")
 COPYING = ("intent.copied",)
-INSTANTS = (*ALWAYS, *ACTING, *COPYING)
+SPOOLING = ("spool.written", "spool.renamed", "spool.committed")
+SENDING = ("retr.sending",)
+"""In the middle of a message on its way to the device."""
+
+INSTANTS = (*ALWAYS, *ACTING, *COPYING, *SPOOLING, *SENDING)
 
 OFTEN = {"store.before_commit": 8, "store.after_commit": 8}
 """Instants that come round again and again in one life, and up to which time it is killed; the others come once."""
@@ -29,13 +33,18 @@ OFTEN = {"store.before_commit": 8, "store.after_commit": 8}
 
 @dataclass(frozen=True)
 class Policy:
-    """One kind of device. `removes`: what it deletes goes for good. `copies`: its server has no MOVE."""
+    """One kind of device. `removes`: what it deletes goes for good. `copies`: its server has no MOVE. `octets`: of each
+    message, at least. `short`: lives in the short form, where they are not as many as of others.
+    """
 
     name: str
     device: Table
     instants: tuple[str, ...] = (*ALWAYS, *ACTING)
     removes: bool = False
     copies: bool = False
+    account: Table = field(default_factory=dict)
+    octets: int = 0
+    short: int = 0
 
     @property
     def deletes(self) -> bool:
@@ -52,7 +61,15 @@ POLICIES = (
     Policy("flag", {"on_delete": "flag"}),
     Policy("archive", {"on_delete": "archive", **ALONE}),
     Policy("trash", {"on_delete": "trash"}),
-    Policy("trash without MOVE", {"on_delete": "trash", **ALONE}, INSTANTS, copies=True),
+    Policy("trash without MOVE", {"on_delete": "trash", **ALONE}, (*ALWAYS, *ACTING, *COPYING), copies=True),
     Policy("expunge", {"on_delete": "expunge", **ALONE}, removes=True),
     Policy("hide once fetched", {"on_retrieve": "hide"}, ALWAYS),
+    Policy(
+        "hide large ones, spooled",
+        {"on_delete": "hide"},
+        (*SPOOLING, *SENDING, *ALWAYS),
+        account={"spool": "ahead"},
+        octets=400_000,
+        short=len(SPOOLING + SENDING),
+    ),
 )
