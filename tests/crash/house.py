@@ -1,6 +1,8 @@
 """A device and its mail over many lives of the bridge, and what must hold of it after each."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -10,15 +12,16 @@ import trio
 from bridge.control import ask
 from bridge.model.failures import BridgeError
 from tests.crash.figures import AT_THE_END, Figures
-from tests.crash.life import Life, life
+from tests.crash.life import NEVER, Life, life
 from tests.crash.memory import Memory, Visit
 from tests.crash.policies import ACTING, COPYING, OFTEN, RANDOM, SPOOLING, Policy
 from tests.support import imap_reference
-from tests.support.bridge_config import dovecot_account, write_config
+from tests.support.bridge_config import Table, dovecot_account, write_config
 from tests.support.bridge_process import Door
 from tests.support.device import Cut, Device, Refused
 from tests.support.dovecot import Dovecot
 from tests.support.ports import wait_until
+from tests.support.power import Disk
 
 MAIL = 6
 """Messages that the device leaves there; it deletes what is above them, and at least one in each session."""
@@ -40,7 +43,7 @@ class House:
     acknowledged.
     """
 
-    def __init__(self, directory: Path, dovecot: Dovecot, policy: Policy) -> None:
+    def __init__(self, directory: Path, dovecot: Dovecot, policy: Policy, disk: Disk | None = None) -> None:
         self.figures = Figures(policy.name)
         self._dovecot = dovecot
         self._policy = policy
@@ -48,9 +51,11 @@ class House:
         with dovecot.client(self._user) as imap:
             imap_reference.create(imap, "Sorted")
         account = {**dovecot_account(dovecot, self._user), "mailboxes": list(BOXES), **policy.account}
+        self._disk = disk
+        server: Table = {"undo_window": 0, **({} if disk is None else {"state_dir": str(disk.directory)})}
         device = {"password": "secret", "sources": ["mail"], **policy.device}
         self._control = directory / "control.sock"
-        self._config = write_config(directory, {"mail": account}, {"fax": device}, server={"undo_window": 0})
+        self._config = write_config(directory, {"mail": account}, {"fax": device}, server=server)
         self._delivered = 0
         self._memory = Memory(self.figures)
 
@@ -76,10 +81,18 @@ class House:
 
     # --- lives
 
+    @contextmanager
+    def _life(self, instant: str = NEVER, times: int = 0, after: float = 0) -> Iterator[Life]:
+        """Live once; where there is a `disk`, the power goes with it."""
+        with life(self._config, instant, times, after, {} if self._disk is None else self._disk.environ()) as one:
+            yield one
+        if self._disk is not None:
+            self._disk.cut()
+
     def first_life(self) -> None:
         """Have everything listed, and known: what is moved before that, no one can know again."""
         self._deliver(MAIL)
-        with life(self._config) as one:
+        with self._life() as one:
             door = self._door(one)
             assert door is not None
             wait_until(self._identified, 30, "everything listed and known", 0.2)
@@ -97,7 +110,7 @@ class House:
             self._move_one(chance)
         times = chance.randint(1, OFTEN.get(instant, 1))
         after = chance.uniform(0.1, 3.0) if instant == RANDOM else 0
-        with life(self._config, instant, times, after) as one:
+        with self._life(instant, times, after) as one:
             if (door := self._door(one)) is not None:
                 self._live(one, door, instant)
             self.figures.killed[instant if one.over else AT_THE_END] += 1
@@ -105,7 +118,7 @@ class House:
 
     def last_life(self) -> None:
         """Have everything shown that ever came, or acknowledged as deleted, and find the rest upstream."""
-        with life(self._config) as one:
+        with self._life() as one:
             door = self._door(one)
             assert door is not None
             wait_until(partial(self._shown_all, door), 60, "all that came in the device's listing", 0.2)

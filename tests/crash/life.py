@@ -1,14 +1,16 @@
 """One life of the bridge, from its start to its SIGKILL."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
+from types import MappingProxyType
 
 from tests.support.bridge_process import Door
 from tests.support.ports import wait_until
@@ -23,7 +25,7 @@ class Life:
     `start_up` is the time until it was ready, in seconds; 0 when it was killed before.
     """
 
-    def __init__(self, config: Path, instant: str, times: int) -> None:
+    def __init__(self, config: Path, instant: str, times: int, environ: Mapping[str, str]) -> None:
         self._log = config.with_name("serve.log")
         self._log.write_bytes(b"")
         self.start_up = 0.0
@@ -35,6 +37,7 @@ class Life:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
+                env={**os.environ, **environ},
             )
 
     @property
@@ -67,9 +70,15 @@ class Life:
 
 
 @contextmanager
-def life(config: Path, instant: str = NEVER, times: int = 0, after: float = 0) -> Iterator[Life]:
+def life(
+    config: Path,
+    instant: str = NEVER,
+    times: int = 0,
+    after: float = 0,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Life]:
     """Run one life, ended by SIGKILL at the latest behind the block, or `after` so many seconds."""
-    one = Life(config, instant, times)
+    one = Life(config, instant, times, environ)
     timer = Timer(after, one.kill)
     if after:
         timer.start()
