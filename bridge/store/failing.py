@@ -8,8 +8,12 @@ from bridge.model.failures import StoreUnavailable
 _PRIMARY = 0xFF
 """SQLite's extended result codes keep the primary one in their lowest octet."""
 
+_FULL = "its disk is full: make room"
+
 _ADVICE = {
-    sqlite3.SQLITE_FULL: "its disk is full: make room",
+    # What the log's index could not be made larger for; the other codes are the primary ones.
+    sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
+    sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_READONLY: "it is read-only: give popbridge's user the right to write it, or mount its disk writable",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: look at the rights of the file and of its directory",
     sqlite3.SQLITE_PERM: "it may not be used: look at the rights of the file and of its directory",
@@ -23,6 +27,6 @@ _ADVICE = {
 
 def unavailable(failure: Exception, database: Path) -> StoreUnavailable:
     """Name a failure of SQLite, or of a value that SQLite cannot hold, as what it means for popbridge."""
-    code = getattr(failure, "sqlite_errorcode", 0) & _PRIMARY
-    advice = _ADVICE.get(code, "it could not be read or written")
+    code = getattr(failure, "sqlite_errorcode", 0)
+    advice = _ADVICE.get(code) or _ADVICE.get(code & _PRIMARY, "it could not be read or written")
     return StoreUnavailable(f"{database}: {advice} ({failure})")
