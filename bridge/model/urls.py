@@ -7,7 +7,7 @@ LONGEST = 2048
 """Characters: no endpoint is meant to be longer."""
 
 _URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:[/?][!-~]*)?"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(?:[/?][!-~]*)?"
 )
 
 
@@ -18,7 +18,7 @@ def url_problem(url: str) -> str:
     fragment (RFC 6749 §3.1).
     """
     found = _URL.fullmatch(url)
-    if found is None or len(url) > LONGEST or "#" in url:
+    if found is None or len(url) > LONGEST or "#" in url or int(found["port"] or 0) > 65535:
         return "must be a URL such as https://login.example.org/oauth2/token"
     if found["scheme"].lower() == "https":
         return ""

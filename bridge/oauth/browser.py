@@ -83,8 +83,7 @@ class Asking:
         if len(text) > LONGEST:
             raise NotOurs("that is too long to be an address or a code")
         if "://" in text or "code=" in text or "error=" in text:
-            query = urlsplit(text).query if "://" in text else text.lstrip("?")
-            return self.came_back(query, issuer)
+            return self.came_back(query_of(text) if "://" in text else text.lstrip("?"), issuer)
         if not text or not text.isprintable() or " " in text:
             raise NotOurs("that is neither an address nor a code")
         return Back(Secret(text))
@@ -97,6 +96,14 @@ class Asking:
             "redirect_uri": self.redirect_uri,
             "code_verifier": self.verifier.reveal(),
         }
+
+
+def query_of(address: str) -> str:
+    """Give the query of an address, empty where it is none."""
+    try:
+        return urlsplit(address).query
+    except ValueError:
+        return ""
 
 
 def redirect_base(settings: OAuthSettings) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import trio
 
@@ -68,11 +67,11 @@ class Loopback:
             return "400 Bad Request", "This is no request.", None
         if method != "GET":
             return "405 Method Not Allowed", "Only a browser that signed in is expected here.", None
-        parts = urlsplit(target)
-        if parts.path != self._path:
+        path, _, query = target.partition("?")
+        if path != self._path:
             return "404 Not Found", "There is nothing here.", None
         try:
-            back = read(parts.query)
+            back = read(query)
         except NotOurs as wrong:
             return "400 Bad Request", f"Not taken: {wrong}.", None
         if back.error:

@@ -134,7 +134,7 @@ def _advice(error: str, account: str, settings: OAuthSettings) -> str:
             return "it does not take the program: check client_id and client_secret"
         case "invalid_scope":
             return "check scope, and what the client was allowed where it was made"
-        case "access_denied":
+        case "access_denied" | "authorization_declined":  # the latter is Microsoft's
             return f"whoever was asked said no: {again}"
         case "expired_token":
             return f"the code was not used in time: {again}"

@@ -98,6 +98,7 @@ async def test_a_token_by_secret_needs_no_person() -> None:
         ("unauthorized_client", "it does not take the program: check client_id and client_secret"),
         ("invalid_scope", "check scope, and what the client was allowed where it was made"),
         ("unsupported_grant_type", 'it does not know flow = "device": choose another'),
+        ("authorization_declined", "whoever was asked said no: sign in again with `popbridge login family`"),
         ("interaction_required", "check `oauth`, then sign in again with `popbridge login family`"),
     ],
 )
@@ -218,7 +219,16 @@ async def test_tls_is_verified(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://login.example.org", "http://192.168.1.1", "ftp://127.0.0.1", "https://a@b", "//x", "https://x/#y"]
+    "url",
+    [
+        "http://login.example.org",
+        "http://192.168.1.1",
+        "ftp://127.0.0.1",
+        "https://a@b",
+        "//x",
+        "https://x/#y",
+        "https://x:65536/",
+    ],
 )
 async def test_nothing_is_sent_in_clear_or_to_nowhere(url: str) -> None:
     with pytest.raises(UpstreamBroken, match="the authorization server's URL"):
