@@ -1,11 +1,13 @@
 """`popbridge check`: is the configuration right?"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
 from bridge.cli import doors
+from bridge.cli.administering import administer_with
 from bridge.cli.listener_notes import listener_notes
 from bridge.cli.settings import config_option, config_path, settings
 from bridge.config.advice import advice
@@ -77,9 +79,21 @@ def _place(listener: ListenerSettings) -> str:
 
 def _connected(loaded: Settings) -> bool:
     fine = True
-    for found in doors.probe_accounts()(loaded):
+    for found in _probes(loaded):
         fine = fine and bool(found["ok"])
         click.echo(printable(f"account {found['account']}: {'ok' if found['ok'] else 'failed'}"))
         for line in found["lines"]:
             click.echo(f"  {printable(line)}")
     return fine
+
+
+def _probes(loaded: Settings) -> Iterator[Mapping[str, Any]]:
+    """Sign in to each account. Tokens that are kept are the running bridge's, or lie in its database."""
+    yield from doors.probe_accounts()(loaded)
+    for account in loaded.accounts.values():
+        if account.oauth is not None and not account.oauth.unattended:
+            try:
+                yield administer_with(loaded, "account_probe", account=account.name)
+            except BridgeError as failure:
+                sentence = f"its token is not to be had: {failure}; `popbridge login {account.name}` signs in"
+                yield {"account": account.name, "ok": False, "lines": [sentence]}

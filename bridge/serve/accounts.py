@@ -11,7 +11,7 @@ from bridge.model.names import AccountId, MailboxName
 from bridge.model.places import MailboxKey, Suspicion
 from bridge.model.settings import AccountSettings, Settings
 from bridge.net import run_guarded
-from bridge.oauth import TokenState
+from bridge.oauth import Keeper
 from bridge.serve.keepers import Keepers
 from bridge.serve.upkeep import Upkeep
 from bridge.store import Store
@@ -57,10 +57,9 @@ class RunningAccounts:
             raise UpstreamUnavailable(account, f"account {account} is not in the configuration any more")
         return running.upstream
 
-    def token_state(self, account: AccountId) -> TokenState | None:
-        """Tell how the token of an account is, None where it signs in otherwise."""
-        keeper = self._keepers.get(account)
-        return keeper.state if keeper is not None else None
+    def keeper(self, account: AccountId) -> Keeper | None:
+        """Give what keeps an account's token, None where it signs in otherwise."""
+        return self._keepers.get(account)
 
     def signed_in(self, account: AccountId) -> None:
         """Somebody signed in for an account, and that was kept: sign in with it at once. Waits for nothing."""

@@ -17,8 +17,10 @@ from bridge.serve.explaining import Explaining, Find
 from bridge.serve.importing import Importing
 from bridge.serve.known import KnownAccount, KnownDevice, find_account, find_device
 from bridge.serve.live import Live, Returned
+from bridge.serve.probe import probe_account
 from bridge.serve.progress import Progress, watched
 from bridge.serve.returns import Returns
+from bridge.serve.tokens import token_source
 from bridge.store import Store, handover
 
 Facts = dict[str, Any]
@@ -202,6 +204,19 @@ class Administration:
         if self._running is not None:
             self._running.live.signed_in(account.id)
         return {"account": account.name}
+
+    async def account_probe(self, name: str, progress: Progress) -> Facts:
+        """Sign in to an account as it is configured, over a connection of its own, and tell what was found."""
+        account = await self._account(name)
+        if account.settings is None:
+            raise NotNow(f"account {account.name} is not in the configuration that popbridge has: reload it first")
+        timeout = self._settings.server.upstream_timeout
+        if self._running is not None:
+            tokens = self._running.live.tokens(account.id)
+        else:
+            tokens = token_source(account.settings, timeout, self._store, self._now)
+        probe = partial(probe_account, account.settings, self._settings, tokens)
+        return await watched(probe, progress, f"signing in to account {account.name}")
 
     async def account_forget(self, name: str) -> Facts:
         """Take the messages of an account for gone that is not in the configuration any more."""

@@ -8,7 +8,8 @@ import trio
 from bridge.model.names import AccountId
 from bridge.model.settings import AccountSettings
 from bridge.net import run_guarded
-from bridge.oauth import Keeper, TokenEndpoint
+from bridge.oauth import Keeper
+from bridge.serve.tokens import token_source
 from bridge.store import Store
 
 
@@ -47,13 +48,13 @@ class Keepers:
         if before is not None and before.made_of == made_of:
             return before.keeper
         await self.retire(settings.id)
-        if settings.oauth is None:
+        keeper = token_source(settings, timeout, self._store, self._now)
+        if keeper is None:
             return None
-        endpoint = TokenEndpoint(settings.name, settings.oauth, timeout, self._now)
-        kept = _Kept(Keeper(settings, endpoint, self._store, self._now), made_of, trio.CancelScope())
+        kept = _Kept(keeper, made_of, trio.CancelScope())
         self._kept[settings.id] = kept
         self._nursery.start_soon(self._run, settings.name, kept)
-        return kept.keeper
+        return keeper
 
     async def retire(self, account: AccountId) -> None:
         """End an account's keeper, if it has one; it gives the token that it has to connections that live on."""

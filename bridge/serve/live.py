@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 from bridge.model.names import AccountId, DeviceId
 from bridge.model.places import Location, MailboxKey
 from bridge.model.update import BringBack
+from bridge.oauth import Keeper
 
 
 class Returned(NamedTuple):
@@ -41,6 +42,10 @@ class Live(Protocol):
 
     def signed_in(self, account: AccountId) -> None:
         """Tell that the store has new tokens for the account: it is signed in to anew. Waits for nothing."""
+        ...
+
+    def tokens(self, account: AccountId) -> Keeper | None:
+        """Give what keeps the account's token, None where it signs in otherwise."""
         ...
 
     def retry(self, account: AccountId) -> None:

@@ -54,7 +54,7 @@ def _may_be_begun(state_dir: Path, command: str) -> None:
 
 async def _carried_out(store: Store, settings: Settings, command: str, arguments: Mapping[str, Any]) -> Facts:
     async with trio.open_nursery() as connections:
-        admin = Administration(store, settings, find=Searching(settings, connections).find)
+        admin = Administration(store, settings, find=Searching(settings, connections, store).find)
         # Not raised in here: the nursery would put it into a group.
         ended = await outcome.acapture(partial(carry_out, admin, command, arguments, unwatched))
         connections.cancel_scope.cancel()

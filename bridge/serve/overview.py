@@ -86,7 +86,8 @@ class Overview:
     def _account(self, account: AccountSettings) -> dict[str, Any]:
         health = self._accounts.upstream(account.id).health
         index = self._accounts.indexed[account.id]
-        token = self._accounts.token_state(account.id)
+        keeper = self._accounts.keeper(account.id)
+        token = keeper.state if keeper is not None else None
         needed = token is not None and token.sign_in_needed
         notes = dict.fromkeys(filter(None, (token.problem if token else "", health.note, index.problem)))
         return {

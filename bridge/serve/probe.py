@@ -8,21 +8,42 @@ import trio
 
 from bridge.model.failures import UpstreamError
 from bridge.model.settings import AccountSettings, Settings
+from bridge.oauth import Keeper
+from bridge.serve.tokens import Unkept, token_source
 from bridge.upstream import Account, ProbedMailbox, ProbeReport
 
 
 def probe_accounts(settings: Settings) -> list[dict[str, Any]]:
-    """Sign in to every account, all at once, and tell what was found: `account`, `ok`, and `lines` to show."""
+    """Sign in to every account, all at once, and tell what was found: `account`, `ok`, and `lines` to show.
+
+    Those whose tokens are kept are left out: whoever has the database asks for each of them by `account_probe`.
+    """
     return trio.run(_probe_all, settings)
 
 
 async def _probe_all(settings: Settings) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
+
+    async def probe(account: AccountSettings) -> None:
+        tokens = token_source(account, settings.server.upstream_timeout, Unkept())
+        found[account.name] = await probe_account(account, settings, tokens)
+
     async with trio.open_nursery() as nursery:
         for account in settings.accounts.values():
-            whole = replace(account, mailboxes=tuple(dict.fromkeys(_used(account, settings))))
-            nursery.start_soon(_probe, whole, settings.server.upstream_timeout, found)
-    return [found[account.name] for account in settings.accounts.values()]
+            if account.oauth is None or account.oauth.unattended:
+                nursery.start_soon(probe, account)
+    return [found[account.name] for account in settings.accounts.values() if account.name in found]
+
+
+async def probe_account(account: AccountSettings, settings: Settings, tokens: Keeper | None) -> dict[str, Any]:
+    """Sign in to one account and tell the same of it. Whatever is wrong there is told in `lines`."""
+    whole = replace(account, mailboxes=tuple(dict.fromkeys(_used(account, settings))))
+    try:
+        report = await Account(whole, timeout=settings.server.upstream_timeout, tokens=tokens).probe()
+    except UpstreamError as failure:
+        return {"account": account.name, "ok": False, "lines": [str(failure)]}
+    wrong = any(mailbox.problem for mailbox in report.mailboxes)
+    return {"account": account.name, "ok": not wrong, "lines": list(_lines(report))}
 
 
 def _used(account: AccountSettings, settings: Settings) -> Iterator[str]:
@@ -36,16 +57,6 @@ def _used(account: AccountSettings, settings: Settings) -> Iterator[str]:
         # Gmail has none of this use, and does without.
         if mine and device.on_delete == "archive" and account.archive != "\\Archive":
             yield account.archive
-
-
-async def _probe(account: AccountSettings, timeout: float, found: dict[str, dict[str, Any]]) -> None:
-    try:
-        report = await Account(account, timeout=timeout).probe()
-    except UpstreamError as failure:
-        found[account.name] = {"account": account.name, "ok": False, "lines": [str(failure)]}
-        return
-    wrong = any(mailbox.problem for mailbox in report.mailboxes)
-    found[account.name] = {"account": account.name, "ok": not wrong, "lines": list(_lines(report))}
 
 
 def _lines(report: ProbeReport) -> Iterator[str]:

@@ -24,6 +24,7 @@ AdminCommand = Literal[
     "account_retry",
     "account_may_sign_in",
     "account_signed_in",
+    "account_probe",
     "resume",
     "backup",
 ]
@@ -81,6 +82,8 @@ async def carry_out(admin: Administration, command: str, arguments: Mapping[str,
             return await admin.account_may_sign_in(asked.only("account").text("account"))
         case "account_signed_in":
             return await admin.account_signed_in(asked.only("account", "tokens").text("account"), asked.tokens())
+        case "account_probe":
+            return await admin.account_probe(asked.only("account").text("account"), progress)
         case "resume":
             asked.only()
             return await admin.resume()

@@ -10,6 +10,7 @@ from bridge.model.names import AccountId, DeviceId
 from bridge.model.peer import Peer
 from bridge.model.places import Location, MailboxKey
 from bridge.model.update import BringBack
+from bridge.oauth import Keeper
 from bridge.serve.accounts import RunningAccounts
 from bridge.serve.live import Returned
 from bridge.session import Leases
@@ -58,6 +59,10 @@ class RunningLive:
         if (index := self._accounts.indexed.get(account)) is not None:
             self._accounts.upstream(account).sign_in_again()
             index.look_again()
+
+    def tokens(self, account: AccountId) -> Keeper | None:
+        """Give the one keeper that an account may have."""
+        return self._accounts.keeper(account)
 
     def released(self) -> None:
         """Wake whoever carries intents out."""

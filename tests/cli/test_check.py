@@ -115,3 +115,17 @@ def test_what_old_devices_and_proxies_are_let_do_is_noted(tmp_path: Path) -> Non
         "3: proxy_protocol: whoever connects from 10.0.0.0/8 may say that it is somebody else: name only proxies"
     ]
     assert "listener 127.0.0.1:0 tls=implicit tls_profile=legacy plaintext_login=private" in done.stdout
+
+
+def test_connecting_where_nobody_has_signed_in(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n")
+    (tmp_path / "key").chmod(0o600)
+    oauth: dict[str, Value] = {"client_id": "x", "flow": "device", "token_endpoint": "http://127.0.0.1:1/token"}
+    oauth |= {"device_authorization_endpoint": "http://127.0.0.1:1/device", "scope": "imap"}
+    account = {**{key: value for key, value in NOBODY.items() if key != "password"}, "oauth": oauth}
+    server: dict[str, Value] = {"token_key_file": "key"}
+    config = write_config(tmp_path, {"mail": account}, {"fax": FAX}, server=server)
+    done = popbridge("check", "--connect", config=config)
+    assert done.returncode == 1
+    assert "account mail: failed" in done.stdout
+    assert "`popbridge login mail` signs in" in done.stdout

@@ -9,6 +9,7 @@ from bridge.model.failures import MaildropInUse, UpstreamUnavailable
 from bridge.model.names import AccountId, DeviceId
 from bridge.model.places import Location, MailboxKey
 from bridge.model.update import BringBack
+from bridge.oauth import Keeper
 from bridge.serve.live import Returned
 
 
@@ -55,6 +56,10 @@ class FakeLive:
 
     def signed_in(self, account: AccountId) -> None:
         self.new_tokens.append(account)
+
+    def tokens(self, account: AccountId) -> Keeper | None:
+        """None signs in by token."""
+        return None
 
     def retry(self, account: AccountId) -> None:
         self.retried.append(account)

@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from bridge.model.settings import (
     Source,
 )
 from bridge.serve.bridge import Bridge, running_bridge
+from bridge.serve.offline import administer_offline
 from bridge.telemetry.logs import configure
 from tests.support.bridge_process import Door
 from tests.support.device import Device, Refused
@@ -31,6 +33,7 @@ from tests.support.imap_reference import append
 from tests.support.token_server import TokenServer, dovecot_for_tokens, token_server
 
 LETTER = b"Message-ID: <%d@example.org>\r\nSubject: letter %d\r\n\r\nHello\r\n"
+LONG = b"What is as long as this is kept in no memory.\r\n" * 20_000
 KEY = Secret(base64.b64encode(b"k" * 32).decode())
 OTHER_KEY = Secret(base64.b64encode(b"o" * 32).decode())
 SECONDS = 10.0
@@ -129,7 +132,7 @@ def deliver(dovecot: Dovecot, user: str, *numbers: int) -> None:
     """Put letters into the inbox, as another mail program that knows the password."""
     with dovecot.client(user) as imap:
         for number in numbers:
-            append(imap, "INBOX", LETTER % (number, number), (), None)
+            append(imap, "INBOX", LETTER % (number, number) + (LONG if number == 3 else b""), (), None)
 
 
 def fresh(dovecot: Dovecot) -> str:
@@ -155,6 +158,9 @@ async def test_a_life_by_token(tmp_path: Path, oauthbearer: Dovecot, capsys: pyt
         await house.sign_in()
         await house.until(listed)
         assert "method=OAUTHBEARER" in oauthbearer.log
+        probed = await ask(house.settings.server.control, "account_probe", account="mail")
+        assert probed["ok"]
+        assert "to sign in: AUTHENTICATE OAUTHBEARER with an initial response" in probed["lines"]
 
         def read_on(device: Device) -> None:
             assert b"Subject: letter 1" in device.retr(1)
@@ -214,6 +220,9 @@ async def test_restarts_and_keys(tmp_path: Path, xoauth2: Dovecot) -> None:
         house.use_keys(OTHER_KEY)
         async with living(house):
             await house.until(listed)
+        asking = partial(administer_offline, house.settings, "account_probe", {"account": "mail"})
+        probed = await trio.to_thread.run_sync(asking)
+        assert probed["ok"], probed["lines"]
         assert house.tokens.refused == 0
 
 
