@@ -12,6 +12,7 @@ from bridge.sandbox import ALL_CAPABILITIES, Rule, SandboxServer, Script
 from bridge.sandbox.faults import Alter, Close, Cut, Do, Hang, Reset
 from tests.faults import house as houses
 from tests.faults.house import HEALED, REFRESH_WAIT, TIMEOUT, Device, House, house, inbox, letters, within
+from tests.faults.test_reading import FORGOTTEN
 from tests.support.messages import large_message
 
 HUGE = large_message(3_500_000)
@@ -23,6 +24,9 @@ WITHOUT_IDS = {"OBJECTID"}
 def server(without: set[str]) -> SandboxServer:
     upstream = inbox()
     upstream.capabilities = set(ALL_CAPABILITIES - without)
+    # Numbers begin at 3, so that after a new count each is another message's.
+    for _ in range(2):
+        upstream.expunge("anna", "INBOX", upstream.deliver("anna", b"Subject: gone\r\n\r\n"))
     return upstream
 
 
@@ -47,6 +51,7 @@ async def test_numbered_anew_in_a_session(
     """What was deleted in that session is removed, and nothing else; every unique-id stays."""
     async with house(tmp_path, server(without), on_delete="trash") as at:
         known = await at.listed()
+        await trio.sleep(FORGOTTEN)
         async with at.connected() as device:
             assert (await device.login()).startswith("+OK")
             at.upstream.renumber("anna")
@@ -68,6 +73,7 @@ async def test_numbered_anew_in_a_session(
 async def test_uids_given_to_others_under_one_uidvalidity(tmp_path: Path, autojump_clock: MockClock) -> None:
     """As after a restored backup: nobody is given another's text, and nobody's deletion takes another's message."""
     async with house(tmp_path, on_delete="trash", undo_window=60) as at:
+        await trio.sleep(FORGOTTEN)
         async with at.session() as device:
             await device.ok("DELE 2")
         box = at.upstream.mailbox("anna")
