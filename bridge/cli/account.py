@@ -80,8 +80,8 @@ def retry(name: str, as_json: bool) -> None:
 def forget(name: str, yes: bool, as_json: bool) -> None:
     """Take the messages of an account for gone, and call off what is still to be done there.
 
-    For an account that is not in the configuration any more. Unique-ids stay on record: if it comes back under the
-    same id, no device sees a message twice.
+    For an account that is not in the configuration any more, or one that passthrough made, whose password is forgotten
+    too. Unique-ids stay on record: if it comes back under the same id, no device sees a message twice.
     """
     from bridge.cli import tables
 

@@ -6,6 +6,8 @@ from typing import Any
 import trio
 
 from bridge.model.logins import recoverable
+from bridge.model.names import DeviceId
+from bridge.model.passthrough import passed_logins, with_passed
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 
 VERSION = 1
@@ -37,10 +39,13 @@ def running(settings: Settings) -> dict[str, Any] | None:
 
 def offline(settings: Settings) -> dict[str, Any]:
     """Give the same from the database. Raises `StoreError`."""
-    from bridge.serve.waiting import only_remembered
+    from bridge.serve.waiting import only_remembered, passed_facts
     from bridge.store import read_offline
 
     stored = read_offline(settings.server.state_dir, settings.devices)
+    if passed := passed_logins(settings, [DeviceId(one["name"]) for one in stored["devices"]]):
+        settings = with_passed(settings, passed)
+        stored = read_offline(settings.server.state_dir, settings.devices)
     return {
         "version": VERSION,
         "running": False,
@@ -54,6 +59,7 @@ def offline(settings: Settings) -> dict[str, Any]:
         "restored": stored["restored"],
         "spool_problem": "",
         "remembered": only_remembered(settings, stored),
+        "passthrough": [passed_facts(each, passed) for each in settings.passthrough.values()],
     }
 
 

@@ -16,7 +16,13 @@ def attention(found: Facts) -> list[str]:
     """Give a sentence for everything that waits for the owner. Of an older bridge's facts, what it does not tell is
     passed over.
     """
-    return [*_whole(found), *_accounts(found["accounts"]), *_devices(found["devices"]), *_forgettable(found)]
+    return [
+        *_whole(found),
+        *_passthrough(found.get("passthrough", ())),
+        *_accounts(found["accounts"]),
+        *_devices(found["devices"]),
+        *_forgettable(found),
+    ]
 
 
 def _whole(found: Facts) -> Iterator[str]:
@@ -41,13 +47,24 @@ def _whole(found: Facts) -> Iterator[str]:
         )
 
 
+def _passthrough(domains: Sequence[Facts]) -> Iterator[str]:
+    for one in domains:
+        if one.get("wrong"):
+            accounts = count(one["wrong"], "account is", "accounts are")
+            yield (
+                f"passthrough {printable(one['domain'])}: {accounts} not let in by their server any more: each is again"
+                " once a device logs in with the password that it takes"
+            )
+
+
 def _accounts(accounts: Sequence[Facts]) -> Iterator[str]:
     for account in accounts:
         name = printable(account["name"])
         if (token := account.get("token")) and token["sign_in_needed"]:
             yield printable(token["problem"])
         yield from (_suspicion(name, one) for one in account.get("suspicions", ()))
-        if (refused := account.get("refused")) and not refused["retried_at"]:
+        passed = account.get("passthrough")  # told of with its domain: its devices set it right
+        if not passed and (refused := account.get("refused")) and not refused["retried_at"]:
             yield (
                 f"account {name}: its server does not take its user and password, and they are not tried again before"
                 f" they change in the configuration, or `popbridge account retry {name}` says so:"

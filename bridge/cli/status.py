@@ -1,6 +1,6 @@
 """`popbridge status`: what is going on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -56,6 +56,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     sections = (
         [f"! {sentence}" for sentence in attention(found)],
         table(("listener", "tls", "profile", "certificates end"), map(_listener, found["listeners"])),
+        passthrough(found.get("passthrough", ())),
         accounts.lines(found["accounts"]),
         devices.lines(found["devices"]),
         table(("counter", "value"), sorted(found["counters"].items())),
@@ -70,6 +71,14 @@ def _listener(listener: Mapping[str, Any]) -> tuple[object, ...]:
     profile = listener.get("tls_profile") if listener["tls"] != "none" else None
     ends = ", ".join(moment(one["ends"]) for one in listener.get("certificates", ()))
     return listener["address"], listener["tls"], profile, ends
+
+
+def passthrough(domains: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give the table of domains whose logins pass through, none where there are none."""
+    from bridge.cli.tables import table
+
+    head = ("passthrough", "accounts", "devices", "running", "watched", "remembered", "wrong", "unreachable")
+    return table(head, [tuple(one.get(key) for key in ("domain", *head[1:])) for one in domains]) if domains else []
 
 
 def _headline(found: Mapping[str, Any]) -> str:

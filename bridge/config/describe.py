@@ -1,6 +1,7 @@
 """The schema describing itself: an example file to start from, and the reference for the documentation."""
 
 import textwrap
+from collections.abc import Iterable
 from typing import get_args
 
 from pydantic.fields import FieldInfo
@@ -9,6 +10,7 @@ from bridge.config.account import Account
 from bridge.config.device import Device
 from bridge.config.listener import Listener
 from bridge.config.oauth import OAuth
+from bridge.config.passthrough import OF_ACCOUNT, OF_DEVICE, Passthrough
 from bridge.config.server import Server
 from bridge.config.tables import NotBuilt, Reads, Table, as_toml, detail, not_built
 
@@ -50,22 +52,42 @@ This page is made from the schema; change it there.
 """
 
 PASSTHROUGH = """
-## `[passthrough."DOMAIN"]`
+Besides, what an account has: {account}.
 
-Devices that log in with an upstream's own user names. Not supported by this version.
+And what a device has, for all of the domain's devices: {device}.
+
+The other keys of accounts and devices say who signs in and who logs in, and that is the device. With `remember = false`
+nothing is done upstream once a session has ended: `on_delete` must be `"hide"`, and `on_retrieve` not `"seen"`. A
+device of the configuration with the same login goes first. See [passthrough.md](passthrough.md).
+"""
+
+EXAMPLE_PASSTHROUGH = """
+## Devices that log in with an upstream's own user names and passwords: any user@example.org. Besides these keys, those
+## of accounts and of devices that do not say who signs in.
+# [passthrough."example.org"]
+# host = "imap.example.org"
 """
 
 
 def example() -> str:
     """Give a configuration to start from, as TOML with comments."""
-    return EXAMPLE_HEAD + "".join(_example_table(header, model) for _, header, model in TABLES)
+    return EXAMPLE_HEAD + "".join(_example_table(header, model) for _, header, model in TABLES) + _passthrough()
+
+
+def _passthrough() -> str:
+    return EXAMPLE_PASSTHROUGH + "".join(_example_key(*key) for key in Passthrough.model_fields.items())
 
 
 def reference() -> str:
     """Give the page that describes every key, as Markdown."""
     tables = "".join(_reference_table(f"`{header}`", model) for header, _, model in TABLES)
-    tables += "".join(_reference_table(header, model) for header, model in INNER)
-    return REFERENCE_HEAD + tables + PASSTHROUGH
+    tables += _reference_table('`[passthrough."DOMAIN"]`', Passthrough)
+    tables += PASSTHROUGH.format(account=_keys(OF_ACCOUNT), device=_keys(OF_DEVICE))
+    return REFERENCE_HEAD + tables + "".join(_reference_table(header, model) for header, model in INNER)
+
+
+def _keys(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _example_table(header: str, model: type[Table]) -> str:

@@ -10,12 +10,12 @@ from bridge.config.device import Device, device_settings
 from bridge.config.lines import TooDeep, find_lines
 from bridge.config.listener import Listener, listener_settings
 from bridge.config.logins import check_logins
+from bridge.config.passthrough import passthrough_settings
 from bridge.config.problems import KeyPath, Problems, dotted, listed, printable, suggestion
 from bridge.config.reading import Reading
 from bridge.config.server import Server, server_settings
 from bridge.config.tables import AnyTable, read_table
 from bridge.config.token_keys import WAYS, token_keys
-from bridge.config.values import NOT_SUPPORTED
 from bridge.model.failures import ConfigError
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings, Settings
@@ -136,8 +136,6 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
         if section not in SECTIONS:
             kind = "table" if isinstance(given, (dict, list)) else "key outside of any table"
             problems.add((section,), f"unknown {kind}{suggestion(section, SECTIONS)}")
-    for name in _tables(raw, "passthrough", problems):
-        problems.add(("passthrough", name), NOT_SUPPORTED)
     accounts = _tables(raw, "account", problems)
     devices = _tables(raw, "device", problems)
     table = read_table(Server, raw.get("server", {}), ("server",), problems)
@@ -146,7 +144,8 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
     _check_token_key(by_name, table, problems)
     read = _read_all(Device, devices, "device", problems)
     by_device = device_settings(read, devices, by_name, server.token_keys, reading)
-    if not devices and not problems.spoiled(("device",)):
+    passed = passthrough_settings(_tables(raw, "passthrough", problems), by_device, table, reading)
+    if not devices and not passed and not problems.spoiled(("device",)):
         problems.add(("device",), "there is none: write a [device.NAME] table, or nobody can log in")
     listeners = listener_settings(_listeners(raw, problems), reading)
     check_logins(by_device, listeners, reading)
@@ -155,6 +154,7 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
         listeners=listeners,
         accounts={account.id: account for account in by_name.values()},
         devices={device.id: device for device in by_device.values()},
+        passthrough=passed,
     )
 
 

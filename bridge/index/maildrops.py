@@ -82,11 +82,20 @@ class DeviceMaildrops:
                 async with self._opened(device):
                     await self._load(settings)
         for gone in self._devices.keys() - devices.keys():
-            self._records.pop(gone, None)
-            self._views.pop(gone, None)
-            self._standing.pop(gone, None)
-            self._previews.pop(gone, None)
+            self.drop(gone)
         self._devices = dict(devices)
+
+    async def add(self, device: DeviceSettings) -> None:
+        """Take up one more device, and what the store has of it."""
+        async with self._opened(device.id):
+            if self._devices.get(device.id) != device or device.id not in self._records:
+                await self._load(device)
+            self._devices[device.id] = device
+
+    def drop(self, device: DeviceId) -> None:
+        """Have nothing of a device in memory."""
+        for kept in (self._devices, self._records, self._views, self._standing, self._previews):
+            kept.pop(device, None)
 
     async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:
         """Make the record from the store. `former` is the one in whose place it comes in the middle of a login."""

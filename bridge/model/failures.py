@@ -119,5 +119,13 @@ class NotListedYet(BridgeError):
         self.of = of
 
 
+class SignInsHeldBack(BridgeError):
+    """An upstream refused so many passwords lately that it is not asked about another just now."""
+
+
+class NoRoom(BridgeError):
+    """As many accounts run as may, and each of them has a device in a session."""
+
+
 class MaildropInUse(BridgeError):
     """Another session of the device holds its lease."""

@@ -164,10 +164,26 @@ class DeviceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PassthroughSettings:
+    """`[passthrough."DOMAIN"]`: what the accounts and devices of a domain have in common, whose logins pass through.
+
+    `domain` is in lower case. Of `account` and `device` everything counts but who they are: ids, names, logins, secrets
+    and sources. `max_accounts` bounds how many of its accounts run at once.
+    """
+
+    domain: str
+    account: AccountSettings
+    device: DeviceSettings
+    remember: bool = False
+    max_accounts: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """A whole configuration, swapped as one on SIGHUP. Keyed by `id`."""
+    """A whole configuration, swapped as one on SIGHUP. Keyed by `id`, passthrough by its domain in lower case."""
 
     server: ServerSettings
     listeners: tuple[ListenerSettings, ...]
     accounts: Mapping[AccountId, AccountSettings]
     devices: Mapping[DeviceId, DeviceSettings]
+    passthrough: Mapping[str, PassthroughSettings] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from bridge.model.admin import ResetDone, Undone
 from bridge.model.failures import BridgeError, MaildropInUse, NoKey
 from bridge.model.names import EntrySeq, Uidl
 from bridge.model.oauth import Tokens
+from bridge.model.passthrough import is_passed, passed_logins, read_login
 from bridge.model.settings import DeviceSettings, Settings
 from bridge.serve.explaining import Explaining, Find
 from bridge.serve.importing import Importing
@@ -138,6 +139,7 @@ class Administration:
         device = await self._device(name)
         async with self._changing(device):
             done = await self._store.forget(device.id)
+            await self._forget_passed(device)
         released = await self._store.evaluate_votes(list(self._settings.devices), self._due())
         self._released()
         return {
@@ -149,6 +151,17 @@ class Administration:
             "promised": done.promised,
             "released": released,
         }
+
+    async def _forget_passed(self, device: KnownDevice) -> None:
+        """Of the last device of an account that logins pass through to, the password is remembered no longer."""
+        login = read_login(device.id, self._settings.passthrough)
+        if login is None:
+            return
+        left = passed_logins(self._settings, (await self._store.remembered()).devices)
+        if not any(one.account == login.account for one in left):
+            await self._store.forget_secret("remembered", login.account)
+        if self._running is not None:
+            self._running.live.forget_device(device.id)
 
     async def explain(self, name: str, what: str, progress: Progress) -> Facts:
         """Tell what became of a message for a device, by the unique-id it has there or by its Message-ID."""
@@ -221,12 +234,25 @@ class Administration:
     async def account_forget(self, name: str) -> Facts:
         """Take the messages of an account for gone that is not in the configuration any more."""
         account = await self._account(name)
+        if is_passed(account.id):
+            return await self._forget_passed_account(account)
         if account.settings is not None:
             raise NotNow(
                 f"account {account.name} is in the configuration that popbridge has: take it out first, with the"
                 " sources that name it, and reload popbridge if it runs"
             )
         forgotten = await self._store.forget_account(account.id)
+        return {"account": account.name, **forgotten._asdict()}
+
+    async def _forget_passed_account(self, account: KnownAccount) -> Facts:
+        """Let an account go that logins pass through to: its next login makes it anew."""
+        devices = [one for one in self._settings.devices.values() if one.sources[0].account == account.id]
+        async with AsyncExitStack() as changing:
+            for device in devices:
+                await changing.enter_async_context(self._changing(KnownDevice(device.id, device.name, device)))
+            if self._running is not None:
+                self._running.live.forget_account(account.id)
+            forgotten = await self._store.forget_account(account.id)
         return {"account": account.name, **forgotten._asdict()}
 
     # --- the whole

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from bridge.config import verify
+from bridge.config import hash_password, verify
 from bridge.control import Progress, serve_control
 from bridge.index import DeviceMaildrops, IntentRunner, Reading
 from bridge.model.failures import BridgeError, ConfigError
@@ -22,6 +22,7 @@ from bridge.serve.clock import SteadyClock, passed
 from bridge.serve.descriptors import room_for_sessions
 from bridge.serve.expiry import Expiry
 from bridge.serve.overview import Overview
+from bridge.serve.passing import PassedThrough
 from bridge.serve.requests import carry_out
 from bridge.serve.returns import Returns
 from bridge.serve.running_live import RunningLive
@@ -33,6 +34,7 @@ from bridge.session import (
     Hashed,
     Leases,
     Listings,
+    PassingDoorkeeper,
     Services,
     SharedFetches,
     derived,
@@ -65,7 +67,6 @@ class Bridge:
         clock: SteadyClock,
         runner: Runner,
     ) -> None:
-        self.settings = settings
         self.listeners: list[Listener] = []
         self._clock = clock
         self._now = now = clock.now
@@ -91,20 +92,31 @@ class Bridge:
             # The store's threads are for the store.
             None if runner is in_thread else runner,
         )
-        self._doorkeeper = ConfiguredDoorkeeper(
+        self._leases = Leases()
+        self._passed = PassedThrough(
+            settings, store, self._accounts, self._maildrops, self._leases, self._hash_password, now
+        )
+        configured = ConfiguredDoorkeeper(
             settings.devices.values(), self._verify, self._derive, settings.server.login_seed
         )
-        self._leases = Leases()
+        self._doorkeeper = PassingDoorkeeper(configured, self._passed)
         self._listings = Listings()
         self._allowance = Allowance(settings.server.read_ahead_total)
         self._together = SharedFetches(
             lambda key, *rest: self._accounts.upstream(key.account).batches(key, *rest), self._allowance
         )
         self._gate = Gate(settings.server, room_for_sessions(settings))
-        self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents)
+        self._live = RunningLive(self._accounts, self._maildrops, self._leases, self._intents, self._passed)
         self._returns = Returns(store, self._live)
         self._expiry = Expiry(now)
-        self._overview = Overview(store, self._accounts, self._maildrops, self._leases, self._gate, self._expiry)
+        self._overview = Overview(
+            store, self._accounts, self._maildrops, self._leases, self._gate, self._expiry, self._passed
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration, with the accounts and devices that passthrough made."""
+        return self._passed.settings
 
     def _undo_window(self) -> float:
         return self.settings.server.undo_window
@@ -114,6 +126,9 @@ class Bridge:
 
     async def _derive(self, hash_: ScramHash, password: Secret, salt: bytes, rounds: int) -> ScramKeys:
         return await self._off_the_loop(partial(derived, hash_, password, salt, rounds))
+
+    async def _hash_password(self, password: Secret) -> str:
+        return await self._off_the_loop(partial(hash_password, password))
 
     async def _off_the_loop(self, work: Callable[[], Result]) -> Result:
         if self._runner is not in_thread:
@@ -126,9 +141,7 @@ class Bridge:
         await self._store.use_keys(self.settings.server.token_keys)
         await self._store.follow_clock()
         await self._accounts.upkeep.load()
-        await self._accounts.apply(self.settings)
-        await self._maildrops.load(self.settings.devices)
-        await self._count_votes()
+        await self._take_up(self._passed.configured)
         self.listeners = await open_listeners(self.settings.listeners)
         self._expiry.read(self.listeners)
         await self._nursery.start(serve_control, self.settings.server.control, self._command)
@@ -141,6 +154,7 @@ class Bridge:
             ("returns", self._returns.run),
             ("spool", self._store.spool.run),
             ("upkeep", self._accounts.upkeep.run),
+            ("passthrough", self._passed.run),
         ):
             self._nursery.start_soon(run_guarded, name, task)
 
@@ -189,7 +203,10 @@ class Bridge:
         session = DeviceSession(stream, listener.settings, listener.tls, services)
         with self._gate.enter(session) as admitted:
             if admitted:
-                await session.run()
+                try:
+                    await session.run()
+                finally:
+                    self._passed.left(session.device)
                 return
         with self._gate.refusing(session) as told:
             await session.refuse(told=told)
@@ -231,24 +248,30 @@ class Bridge:
         self._reload_certificates(fresh)
         if sealed := await self._store.use_keys(fresh.server.token_keys):
             log.info("secrets.sealed_again", secrets=sealed)
-        await self._accounts.apply(fresh)
-        self._together.forget()
-        await self._maildrops.load(fresh.devices)
-        await self._count_votes(fresh)
+        before = self.settings.server
+        await self._take_up(fresh)
         self._doorkeeper.replace(fresh.devices.values(), fresh.server.login_seed)
         self._gate.server, self._gate.most = fresh.server, room_for_sessions(fresh)
         self._allowance.total = fresh.server.read_ahead_total
         self._maildrops.refresh_wait = fresh.server.refresh_wait
-        for what in _needing_restart(self.settings.server, fresh.server):
+        for what in _needing_restart(before, fresh.server):
             log.warning("reload.restart_needed", key=f"server.{what}")
-        self.settings = fresh
         log.info("reloaded", accounts=len(fresh.accounts), devices=len(fresh.devices))
 
-    async def _count_votes(self, settings: Settings | None = None) -> None:
+    async def _take_up(self, configured: Settings) -> None:
+        """Run what the configuration has, and what logins made that pass through."""
+        await self._passed.load(configured)
+        awake = await self._passed.awake()
+        await self._accounts.apply(awake, self._passed.known().accounts.values())
+        self._together.forget()
+        await self._maildrops.load(awake.devices)
+        self._passed.publish()
+        await self._count_votes()
+
+    async def _count_votes(self) -> None:
         """Release what devices agree on under `delete_when = "all"`: one that is not configured any more has no say."""
-        configured = settings or self.settings
-        due = self._now() + configured.server.undo_window
-        if await self._store.evaluate_votes(list(configured.devices), due):
+        due = self._now() + self.settings.server.undo_window
+        if await self._store.evaluate_votes(list(self.settings.devices), due):
             self._intents.promised()
 
     def _reload_certificates(self, fresh: Settings) -> None:

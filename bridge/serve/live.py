@@ -36,6 +36,14 @@ class Live(Protocol):
         """Forget what is in memory of a device: its next login goes by what the store has."""
         ...
 
+    def forget_device(self, device: DeviceId) -> None:
+        """Hear that the store has forgotten a device. One that passthrough made is none any more."""
+        ...
+
+    def forget_account(self, account: AccountId) -> None:
+        """Hear that the store is about to forget an account that passthrough made: it runs no longer."""
+        ...
+
     async def look(self, account: AccountId) -> None:
         """Have the account's mailboxes looked at now, and what was accepted as gone believed. Waits for no upstream."""
         ...

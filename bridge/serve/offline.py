@@ -10,6 +10,7 @@ import outcome
 import trio
 
 from bridge.model.failures import StoreLocked, StoreUnavailable
+from bridge.model.passthrough import passed_logins, with_passed
 from bridge.model.settings import Settings
 from bridge.serve.admin import Administration, Facts
 from bridge.serve.progress import unwatched
@@ -54,7 +55,8 @@ def _may_be_begun(state_dir: Path, command: str) -> None:
 
 async def _carried_out(store: Store, settings: Settings, command: str, arguments: Mapping[str, Any]) -> Facts:
     async with trio.open_nursery() as connections:
-        admin = Administration(store, settings, find=Searching(settings, connections, store).find)
+        known = with_passed(settings, passed_logins(settings, (await store.remembered()).devices))
+        admin = Administration(store, known, find=Searching(known, connections, store).find)
         # Not raised in here: the nursery would put it into a group.
         ended = await outcome.acapture(partial(carry_out, admin, command, arguments, unwatched))
         connections.cancel_scope.cancel()

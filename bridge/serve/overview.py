@@ -9,15 +9,22 @@ from bridge.index import DeviceMaildrops, IndexedAccount, IndexedMailbox
 from bridge.model.failures import NotListedYet
 from bridge.model.logins import recoverable
 from bridge.model.names import DeviceId
+from bridge.model.passthrough import is_passed
 from bridge.model.settings import AccountSettings, DeviceSettings, Settings
 from bridge.net import Listener
 from bridge.serve.accounts import RunningAccounts
 from bridge.serve.expiry import Expiry
+from bridge.serve.passing import PassedThrough
 from bridge.serve.standing import standing
 from bridge.serve.waiting import account_waiting, device_waiting, only_remembered
 from bridge.session import Gate, Leases
 from bridge.store import Store
 from bridge.telemetry import counters
+
+ASLEEP = "asleep"
+"""How an account is that passthrough made and that does not run."""
+
+_ASLEEP = {"state": ASLEEP, "since": None, "connections": 0, "note": "", "next_try": None, "rematched": None}
 
 
 class Overview:
@@ -31,6 +38,7 @@ class Overview:
         leases: Leases,
         gate: Gate,
         expiry: Expiry,
+        passed: PassedThrough,
     ) -> None:
         self._store = store
         self._accounts = accounts
@@ -38,6 +46,7 @@ class Overview:
         self._leases = leases
         self._gate = gate
         self._expiry = expiry
+        self._passed = passed
         self.tls: dict[DeviceId, str] = {}
 
     async def show(self, settings: Settings, listeners: Sequence[Listener], since: float) -> dict[str, Any]:
@@ -46,13 +55,10 @@ class Overview:
         by_account = {account["name"]: account for account in stored["accounts"]}
         by_device = {device["name"]: device for device in stored["devices"]}
         accounts = [
-            {
-                **self._account(one),
-                **account_waiting(one, settings, by_account.get(one.id, {}), self._accounts.indexed[one.id].quota),
-            }
+            self._account(one, settings, by_account.get(one.id, {}))
             for one in settings.accounts.values()
             # While a reload is under way, one that it takes away is gone already, and one that it brings is none yet.
-            if one.id in self._accounts.indexed
+            if one.id in self._accounts.indexed or is_passed(one.id)
         ]
         devices = [
             {
@@ -61,9 +67,10 @@ class Overview:
             }
             for one in settings.devices.values()
         ]
+        awake = [account for account in accounts if account["state"] != ASLEEP]
         return {
             "since": since,
-            "unmeasured": sum(mailbox["unmeasured"] for account in accounts for mailbox in account["mailboxes"]),
+            "unmeasured": sum(mailbox["unmeasured"] for account in awake for mailbox in account["mailboxes"]),
             "sessions": self._gate.inside,
             "listeners": [self._listener(one) for one in listeners],
             "accounts": accounts,
@@ -72,6 +79,7 @@ class Overview:
             "restored": stored["restored"],
             "spool_problem": self._store.spool.problem,
             "remembered": only_remembered(settings, stored),
+            "passthrough": self._passed.facts(),
         }
 
     def _listener(self, listener: Listener) -> dict[str, Any]:
@@ -83,7 +91,16 @@ class Overview:
             "certificates": self._expiry.facts(listener),
         }
 
-    def _account(self, account: AccountSettings) -> dict[str, Any]:
+    def _account(self, account: AccountSettings, settings: Settings, stored: Mapping[str, Any]) -> dict[str, Any]:
+        index = self._accounts.indexed.get(account.id)
+        if index is None:
+            told = {**_ASLEEP, "name": account.name, "mailboxes": stored.get("mailboxes", [])}
+        else:
+            told = self._running(account)
+        passed = self._passed.about(account.id) if is_passed(account.id) else {}
+        return {**told, **passed, **account_waiting(account, settings, stored, index.quota if index else None)}
+
+    def _running(self, account: AccountSettings) -> dict[str, Any]:
         health = self._accounts.upstream(account.id).health
         index = self._accounts.indexed[account.id]
         keeper = self._accounts.keeper(account.id)

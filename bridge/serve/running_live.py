@@ -13,6 +13,7 @@ from bridge.model.update import BringBack
 from bridge.oauth import Keeper
 from bridge.serve.accounts import RunningAccounts
 from bridge.serve.live import Returned
+from bridge.serve.passing import PassedThrough
 from bridge.session import Leases
 
 HERE = Peer("popbridge", 0)
@@ -22,12 +23,18 @@ class RunningLive:
     """`Live` over the rooms that run. An account is in `accounts` as long as the configuration has it."""
 
     def __init__(
-        self, accounts: RunningAccounts, maildrops: DeviceMaildrops, leases: Leases, intents: IntentRunner
+        self,
+        accounts: RunningAccounts,
+        maildrops: DeviceMaildrops,
+        leases: Leases,
+        intents: IntentRunner,
+        passed: PassedThrough,
     ) -> None:
         self._accounts = accounts
         self._maildrops = maildrops
         self._leases = leases
         self._intents = intents
+        self._passed = passed
 
     @asynccontextmanager
     async def hold(self, device: DeviceId) -> AsyncIterator[None]:
@@ -44,6 +51,14 @@ class RunningLive:
     async def reload_device(self, device: DeviceId) -> None:
         """Take up anew what the store has of the device."""
         await self._maildrops.reload(device)
+
+    def forget_device(self, device: DeviceId) -> None:
+        """Have a device that passthrough made be none any more."""
+        self._passed.forget_device(device)
+
+    def forget_account(self, account: AccountId) -> None:
+        """Have an account that passthrough made run no longer."""
+        self._passed.forget_account(account)
 
     async def look(self, account: AccountId) -> None:
         """Have the account looked at now. An account that is gone meanwhile is passed over."""

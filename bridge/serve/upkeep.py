@@ -46,6 +46,10 @@ class Upkeep:
         usage.budget = preset.daily_octets if preset is not None else 0
         return usage
 
+    def let_go(self, account: AccountId) -> None:
+        """Count nothing for an account any more that does not run, and never may."""
+        self._usage.pop(account, None)
+
     async def known_refusal(self, settings: AccountSettings) -> Refusal | None:
         """Give what is known against an account's user and password, whatever else has changed."""
         if settings.oauth is not None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.model.names import AccountId
-from bridge.model.settings import AccountSettings, DeviceSettings, Settings
+from bridge.model.passthrough import PassedLogin
+from bridge.model.settings import AccountSettings, DeviceSettings, PassthroughSettings, Settings
 
 Facts = dict[str, Any]
 Stored = Mapping[str, Any]
@@ -84,6 +85,18 @@ def _never_shown(device: DeviceSettings, settings: Settings, stored: Stored, acc
         for source, mailbox in named.items()
         if mailbox not in shown
     ]
+
+
+def passed_facts(passthrough: PassthroughSettings, logins: Sequence[PassedLogin]) -> Facts:
+    """Give how many accounts and devices passthrough made for a domain, and how many accounts may run."""
+    mine = [login for login in logins if login.domain == passthrough.domain]
+    return {
+        "domain": passthrough.domain,
+        "accounts": len({login.account for login in mine}),
+        "devices": len(mine),
+        "remember": passthrough.remember,
+        "max_accounts": passthrough.max_accounts,
+    }
 
 
 def only_remembered(settings: Settings, stored: Stored) -> Facts:

@@ -35,6 +35,7 @@ _TABLE: tuple[tuple[type[Exception], Answer], ...] = (
         failures.UpstreamError,
         Answer("SYS/TEMP", "the mail account cannot be read just now, try again later", "warning"),
     ),
+    (failures.SignInsHeldBack, Answer("SYS/TEMP", "too many wrong passwords lately, try again later", "warning")),
     (failures.StoreError, Answer("SYS/TEMP", "the bridge cannot write its records just now, try again later", "error")),
     (failures.BridgeError, Answer("SYS/TEMP", "the bridge cannot do this just now, try again later", "error")),
 )

@@ -127,9 +127,23 @@ class ConfiguredDoorkeeper:
     def _there(self, login: str, peer: Peer, way: Way) -> DeviceSettings | None:
         """Give the device of a login. From elsewhere, or for another way to log in, it does not exist."""
         device = self._devices.get(login)
-        if device is None or not allows(device, way) or not _in_networks(peer, device.networks):
+        if device is None or not allows(device, way) or not in_networks(peer, device.networks):
             return None
         return device
+
+    def knows(self, login: str) -> bool:
+        """Tell whether there is a device with this login."""
+        return login in self._devices
+
+    async def turn_away(self, login: str, password: Secret, peer: Peer) -> None:
+        """Take as long as the answer to a login that does not exist."""
+        group = peer_group(peer)
+        await self._matches(login, group, None, password)
+        await trio.sleep(self._suspects.failed(group, login))
+
+    async def matches(self, login: str, group: str, stored: PasswordHash, given: Secret) -> bool:
+        """Check a password against another hash than a device's, in turn with these. `login` is no device's."""
+        return await self._matches(login, group, stored, given)
 
     async def _matches(self, login: str, group: str, stored: Stored | None, given: Secret) -> bool:
         digest = self._digest(login, given)
@@ -209,7 +223,8 @@ def _octets(stored: Stored) -> bytes:
             return stored.reveal().encode("utf-8", "surrogateescape")
 
 
-def _in_networks(peer: Peer, networks: Iterable[str]) -> bool:
+def in_networks(peer: Peer, networks: Iterable[str]) -> bool:
+    """Tell whether a peer is in one of these networks, or there are none."""
     allowed = tuple(networks)
     if not allowed:
         return True

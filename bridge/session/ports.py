@@ -1,16 +1,17 @@
 """What a session asks of the rooms behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bridge.maildrop import Maildrop
-from bridge.model.names import DeviceId, EntrySeq, SessionId
+from bridge.model.names import AccountId, DeviceId, EntrySeq, SessionId
+from bridge.model.passthrough import PassedLogin
 from bridge.model.peer import Peer
 from bridge.model.places import Location, MeasuredMessage
 from bridge.model.secret import Secret
-from bridge.model.settings import DeviceSettings
+from bridge.model.settings import DeviceSettings, PasswordHash
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.sasl import Proof, ScramHash
 
@@ -107,6 +108,60 @@ class Doorkeeper(Protocol):
     @property
     def expire(self) -> str | None:
         """What EXPIRE tells a device that has not logged in, None for nothing (RFC 2449 §6.7)."""
+        ...
+
+
+Standing = Literal["unknown", "signed in", "remembered", "refused"]
+"""How an account is that logins pass through to. `signed in`: with the password that it was last given, over a
+connection that there is now. `remembered`: its password is kept, and good until its server says otherwise. `refused`:
+its server did; where it is kept the server is asked again by and by. `unknown`: whoever logs in has to be asked for.
+"""
+
+
+class PassedAccounts(Protocol):
+    """The accounts that logins pass through to."""
+
+    @property
+    def domains(self) -> Collection[str]:
+        """The domains whose logins pass through, in lower case."""
+        ...
+
+    @property
+    def devices(self) -> tuple[DeviceId, ...]:
+        """The devices that have a say in `delete_when = "all"`: the configuration's, and those that logged in so."""
+        ...
+
+    @property
+    def expire(self) -> str | None:
+        """What EXPIRE tells a device that has not logged in, None for nothing (RFC 2449 §6.7)."""
+        ...
+
+    def read(self, login: str) -> PassedLogin | None:
+        """Give what a login means; None for one that does not pass through."""
+        ...
+
+    def networks(self, login: PassedLogin) -> Iterable[str]:
+        """Give where the device may log in from, as `DeviceSettings.networks`."""
+        ...
+
+    def standing(self, account: AccountId) -> Standing:
+        """Tell how an account is."""
+        ...
+
+    def verifier(self, account: AccountId) -> PasswordHash | None:
+        """Give the hash of the account's password where that is kept."""
+        ...
+
+    async def sign_in(self, login: PassedLogin, password: Secret) -> None:
+        """Have the account sign in with this password, and run with it from now on. Waits for the server.
+
+        Raises `UpstreamLoginFailed` for a password that it does not take, or another `UpstreamError`; then the account
+        goes on as it was.
+        """
+        ...
+
+    async def enter(self, login: PassedLogin) -> DeviceSettings:
+        """Give the device of a login that is right, with a row of its own, and have its account run."""
         ...
 
 

@@ -26,6 +26,12 @@ _BACK = (
 )
 
 
+_WITH_PROMISES = (
+    "SELECT DISTINCT a.name FROM intents i JOIN mailboxes m ON m.id = i.mailbox JOIN accounts a ON a.id = m.account"
+    " WHERE i.state IN ('waiting', 'held', 'voting', 'returning')"
+)
+
+
 class Remembered(NamedTuple):
     """Every device and account that the database has a row of, in the configuration or not."""
 
@@ -47,6 +53,15 @@ class AdminStore(Ledger):
     async def follow_clock(self) -> float:
         """Go by the wall clock, whatever was noted before: what waits is put off by as much, which is given."""
         return await self._write(clocks.follow_clock)
+
+    async def last_logins(self) -> dict[DeviceId, float]:
+        """Give when each device last logged in, in Unix seconds; those that never did are left out."""
+        sql = "SELECT name, last_login FROM devices WHERE last_login IS NOT NULL"
+        return dict(await self._read(lambda db: db.execute(sql).fetchall()))
+
+    async def accounts_with_promises(self) -> frozenset[AccountId]:
+        """Give the accounts at which something is still to be done that a QUIT or an undo promised."""
+        return frozenset(await self._read(lambda db: [AccountId(name) for (name,) in db.execute(_WITH_PROMISES)]))
 
     async def returning(self) -> list[BringBack]:
         """Give what is to be moved back because its owner undid it, the oldest promise first; nothing while the

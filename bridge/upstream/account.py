@@ -29,7 +29,7 @@ from bridge.upstream.measuring import Measuring
 from bridge.upstream.names import MailboxNames, folders_of
 from bridge.upstream.opening import Opening, ensure_open
 from bridge.upstream.outcome import Copied, Outcome
-from bridge.upstream.pool import Pool
+from bridge.upstream.pool import Pool, nothing
 from bridge.upstream.probing import probe
 from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbeReport
@@ -113,6 +113,13 @@ class Account:
     def sign_in_again(self) -> None:
         """Forget that the password was refused: the next request tries it."""
         self._pool.sign_in_again()
+
+    async def prove(self) -> None:
+        """Return once a connection is signed in: one that there is, else a new one, which is kept for what comes next.
+
+        Raises `UpstreamLoginFailed` where the server does not take the password, else as any request does.
+        """
+        await self._ask(nothing, Urgency.READ)
 
     def watch(self) -> AbstractAsyncContextManager[Watcher]:
         """Open the watcher's connection, signed in. One watcher at a time."""
@@ -270,8 +277,8 @@ class Account:
             self._returning.forget(what.intent)
         return outcome
 
-    async def _ask(self, job: Callable[[Link], Awaitable[T]]) -> T:
-        request = Request(self._settings.name, Urgency.CARRY_OUT, job)
+    async def _ask(self, job: Callable[[Link], Awaitable[T]], urgency: Urgency = Urgency.CARRY_OUT) -> T:
+        request = Request(self._settings.name, urgency, job)
         self._pool.submit(request)
         return await request.wait()
 

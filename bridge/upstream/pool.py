@@ -34,7 +34,7 @@ FEWER_SECONDS = 600.0
 """How long the pool keeps to the number of connections that the server let it have."""
 
 
-async def _nothing(link: Link) -> None:
+async def nothing(link: Link) -> None:
     """A job that only shows that the connection is there."""
     await trio.lowlevel.checkpoint()
 
@@ -99,7 +99,7 @@ class Pool:
 
     async def adopt(self) -> Connection:
         """Give a connection, signed in, for the watcher to keep; wait for one at most as long as signing in takes."""
-        request = Request(self.account, Urgency.WATCH, _nothing)
+        request = Request(self.account, Urgency.WATCH, nothing)
         request.adopts = True
         self.submit(request)
         adopted = False

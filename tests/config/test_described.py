@@ -2,11 +2,12 @@
 
 import re
 import tomllib
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
-from bridge.config import describe, load
+from bridge.config import describe, load, passthrough
 from bridge.config.generate import GENERATED, main
 from bridge.config.tables import Table
 
@@ -29,6 +30,8 @@ CONTRACT = {
 }
 """Every key there will be: the whole schema exists from the first release."""
 
+PASSED = '# [passthrough."example.org"]'
+
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_files_are_fresh(name: str) -> None:
@@ -48,6 +51,13 @@ def test_generating_writes_them(tmp_path: Path) -> None:
 )
 def test_the_whole_schema_exists(model: type[Table]) -> None:
     assert set(model.model_fields) == set(CONTRACT[model.__name__].split())
+
+
+def test_each_key_of_accounts_and_devices_passes_through_or_is_refused() -> None:
+    """A new one is decided on: it may say who signs in or who logs in."""
+    common = CONTRACT["Account"].split() + CONTRACT["Device"].split()
+    assert {*common, "remember", "max_accounts"} == {*passthrough.KEYS, *passthrough.REFUSED}
+    assert set(passthrough.KEYS).isdisjoint(passthrough.REFUSED)
 
 
 def test_the_example_is_right(tmp_path: Path) -> None:
@@ -70,13 +80,17 @@ def test_every_line_of_the_example_may_be_used(tmp_path: Path) -> None:
         if key.startswith(("password", "token_key")) or key in {"certificate", "key", "tls", "oauth"}:
             continue  # one of several, or one of a pair: tried in the tests of listeners and passwords
         tried += 1
-        path.write_text(example[: match.start()] + match[0][2:] + example[match.end() :], encoding="utf-8")
-        load(path, environ={})
+        text = example[: match.start()] + match[0][2:] + example[match.end() :]
+        if match.start() > example.index(PASSED):
+            text = text.replace(PASSED, PASSED[2:]).replace('# host = "imap', 'host = "imap')
+            text = text.replace("# token_key_env", "token_key_env")
+        path.write_text(text, encoding="utf-8")
+        load(path, environ={"POPBRIDGE_KEY": b64encode(bytes(32)).decode()})
     assert tried > 20
 
 
 def test_the_example_has_every_key_that_is_built_and_no_other() -> None:
-    shown = re.findall(r"^(?:# )?(\w+) = ", describe.example(), re.MULTILINE)
+    shown = re.findall(r"^(?:# )?(\w+) = ", describe.example().replace(f"{PASSED}\n# host = ", ""), re.MULTILINE)
     tables = describe.reference().partition("\n## `oauth` of an account")[0]
     reference = re.findall(r"^\| `(\w+)` \|(?!.*Not supported)", tables, re.MULTILINE)
     assert shown == reference

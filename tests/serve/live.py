@@ -64,6 +64,12 @@ class FakeLive:
     def retry(self, account: AccountId) -> None:
         self.retried.append(account)
 
+    def forget_device(self, device: DeviceId) -> None:
+        """Nobody passes through here."""
+
+    def forget_account(self, account: AccountId) -> None:
+        """Nobody passes through here."""
+
     def released(self) -> None:
         self.releases += 1
 
