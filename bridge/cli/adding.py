@@ -23,8 +23,8 @@ LONGEST_SECRET = 65_536
 def open_file(section: str, name: str) -> ConfigFile:
     """Open the configuration to add something. Raises `WrongRequest` where there is one of that name."""
     file = ConfigFile(config_path(), os.environ)
-    known = file.settings.accounts if section == "account" else file.settings.devices
-    if any(each.name == name for each in known.values()):
+    accounts, devices = file.settings.accounts.values(), file.settings.devices.values()
+    if name in ([each.name for each in accounts] if section == "account" else [each.name for each in devices]):
         raise WrongRequest(f"{section} {quoted(name)} is in {printable(str(file.path))} already")
     return file
 

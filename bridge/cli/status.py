@@ -55,7 +55,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
     sections = (
         [f"! {sentence}" for sentence in attention(found)],
-        table(("listener", "tls", "profile", "certificates end"), map(_listener, found["listeners"])),
+        table(("listener", "tls", "profile", "offers", "certificates end"), map(_listener, found["listeners"])),
         passthrough(found.get("passthrough", ())),
         accounts.lines(found["accounts"]),
         devices.lines(found["devices"]),
@@ -70,7 +70,7 @@ def _listener(listener: Mapping[str, Any]) -> tuple[object, ...]:
 
     profile = listener.get("tls_profile") if listener["tls"] != "none" else None
     ends = ", ".join(moment(one["ends"]) for one in listener.get("certificates", ()))
-    return listener["address"], listener["tls"], profile, ends
+    return listener["address"], listener["tls"], profile, ", ".join(listener.get("auth", ())), ends
 
 
 def passthrough(domains: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -87,6 +87,7 @@ class Overview:
             "address": listener.address,
             "tls": listener.settings.tls,
             "tls_profile": listener.settings.tls_profile,
+            "auth": list(listener.settings.auth),
             "proxies": list(listener.settings.proxy_protocol),
             "certificates": self._expiry.facts(listener),
         }

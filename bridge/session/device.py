@@ -13,7 +13,7 @@ from bridge.maildrop import Maildrop, unacknowledged_plan, update_plan
 from bridge.model.failures import BridgeError, StoreError
 from bridge.model.logins import MECHANISMS
 from bridge.model.names import DeviceId, MsgNum, SessionId
-from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings
+from bridge.model.settings import DeviceSettings, ListenerSettings, ServerSettings, Way
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import DeviceIdle, DevicePump, NetError, ServerTls, Stream
 from bridge.pop3 import (
@@ -110,7 +110,7 @@ class DeviceSession:
         self._reason = LOST
         self._transaction: Transaction | None = None
         self._settings: DeviceSettings | None = None
-        self._proven: DeviceSettings | None = None
+        self._proven: tuple[DeviceSettings, Way] | None = None
         self._lease = ExitStack()
         self._offered = self._features(tls_active=listener.tls == "implicit")
         self._pop3 = Pop3Connection(self._offered, self._timestamps())
@@ -220,7 +220,7 @@ class DeviceSession:
                     await self._prove(event.proof)
                 case Proven():
                     assert self._proven is not None, "a proof came first"
-                    await self._let_in(self._proven)
+                    await self._let_in(*self._proven)
                 case StartTls():
                     await self._start_tls()
                 case Quit():
@@ -291,7 +291,7 @@ class DeviceSession:
         if device is None:
             self._turn_away(login.name)
         else:
-            await self._let_in(device)
+            await self._let_in(device, "login" if login.mechanism == "LOGIN" else "plain")
 
     async def _prove(self, proof: Proof) -> None:
         self._proven = None
@@ -299,17 +299,17 @@ class DeviceSession:
         if admitted is None:
             self._turn_away(proof.login)
         elif admitted.signature:
-            self._proven = admitted.device
+            self._proven = admitted.device, proof.way
             self._pop3.proven(admitted.signature)
         else:
-            await self._let_in(admitted.device)
+            await self._let_in(admitted.device, proof.way)
 
     def _turn_away(self, name: str) -> None:
         count("logins_failed")
         seldom.warning("login.failed", self._group, login=name, peer=str(self.peer))
         self._pop3.login_refused(WRONG_LOGIN.text, WRONG_LOGIN.code)
 
-    async def _let_in(self, device: DeviceSettings) -> None:
+    async def _let_in(self, device: DeviceSettings, way: Way) -> None:
         self.device = device.id
         try:
             await self._services.leases.settle(self)
@@ -331,6 +331,7 @@ class DeviceSession:
             messages=len(maildrop),
             tls=negotiated(self._stream),
             **through(self._stream),
+            auth=way,
             session=self.id,
         )
         offered = (

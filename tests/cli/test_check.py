@@ -33,6 +33,14 @@ def test_what_will_hardly_work_is_a_note(tmp_path: Path) -> None:
     assert "abcd-efgh" not in done.stdout
 
 
+def test_a_devices_password_that_opens_the_account_is_a_note(tmp_path: Path) -> None:
+    fax = {**FAX, "password": NOBODY["password"]}
+    done = popbridge("check", config=write_config(tmp_path, {"mail": NOBODY}, {"fax": fax}))
+    assert done.returncode == 0
+    assert "note: device.fax: its password is that of account mail" in done.stdout
+    assert "secret" not in done.stdout
+
+
 def test_a_key_that_cannot_sign_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "app.key").write_text("no-key-at-all\n")
     (tmp_path / "app.key").chmod(0o600)

@@ -2,6 +2,9 @@
 
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -139,11 +142,36 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         opened(tmp_path / "broken.toml")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_directory_that_takes_nothing_is_told(config: Path) -> None:
-    config.parent.chmod(0o500)
+@contextmanager
+def somebody(path: Path, mode: int) -> Iterator[None]:
+    """Be a user to whom the directory has this mode. As anybody but root this is who one is."""
+    path.parent.chmod(mode)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
     try:
-        with pytest.raises(NotWritten, match="nothing can be written"):
-            opened(config).add("device", "den", DEN, {})
+        yield
     finally:
-        config.parent.chmod(0o700)
+        if os.getuid() == 0:
+            os.seteuid(0)
+        path.parent.chmod(0o755)
+
+
+def test_a_directory_that_takes_nothing_is_told() -> None:
+    with tempfile.TemporaryDirectory() as directory:  # pytest's own are for one user alone
+        config = Path(directory, "popbridge.toml")
+        config.write_text(whole())
+        config.chmod(0o644)
+        with somebody(config, 0o555), pytest.raises(NotWritten, match="nothing can be written"):
+            opened(config).add("device", "den", DEN, {"den.secret": Secret("s3cret2345")})
+        assert unchanged(config, whole().encode())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_another_users_file_is_not_taken_from_them() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        config = Path(directory, "popbridge.toml")
+        config.write_text(whole())
+        config.chmod(0o644)
+        with somebody(config, 0o777), pytest.raises(NotWritten, match="as its owner or as root"):
+            opened(config).add("device", "den", DEN, {})
+        assert unchanged(config, whole().encode())

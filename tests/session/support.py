@@ -26,6 +26,7 @@ from bridge.model.settings import (
     ServerSettings,
     Source,
     TlsMode,
+    Way,
 )
 from bridge.model.update import SessionRecord, UpdatePlan
 from bridge.net import ServerTls, Stream
@@ -222,10 +223,13 @@ class House:
         plaintext_login: PlaintextLogin = "private",
         tls: TlsMode = "none",
         certificate: tuple[str, str] | None = None,
+        auth: tuple[Way, ...] = ("plain",),
     ) -> "Caller":
         """Connect. `certificate` are the files of certificate and key, for `tls` other than "none"."""
         pairs = (certificate,) if certificate else ()
-        listener = ListenerSettings("127.0.0.1", 110, tls=tls, certificates=pairs, plaintext_login=plaintext_login)
+        listener = ListenerSettings(
+            "127.0.0.1", 110, tls=tls, certificates=pairs, plaintext_login=plaintext_login, auth=auth
+        )
         ours, theirs = memory_stream_pair()
         return Caller(theirs, self.take(Stream(ours, peer), listener))
 
