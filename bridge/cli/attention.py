@@ -60,8 +60,8 @@ def _passthrough(domains: Sequence[Facts]) -> Iterator[str]:
 def _accounts(accounts: Sequence[Facts]) -> Iterator[str]:
     for account in accounts:
         name = printable(account["name"])
-        if (token := account.get("token")) and token["sign_in_needed"]:
-            yield printable(token["problem"])
+        if (token := account.get("token")) and account["state"] == "needs sign-in":
+            yield printable(token["problem"] if token["sign_in_needed"] else account["note"])
         yield from (_suspicion(name, one) for one in account.get("suspicions", ()))
         passed = account.get("passthrough")  # told of with its domain: its devices set it right
         if not passed and (refused := account.get("refused")) and not refused["retried_at"]:

@@ -73,6 +73,12 @@ class RunningAccounts:
             keeper.signed_in()
         self._sign_in_again(account)
 
+    def retry(self, account: AccountId) -> None:
+        """Have an account tried again, whatever was refused. Waits for nothing."""
+        if (keeper := self._keepers.get(account)) is not None:
+            keeper.try_again()
+        self._sign_in_again(account)
+
     def _sign_in_again(self, account: AccountId) -> None:
         if (running := self._running.get(account)) is not None:
             running.upstream.sign_in_again()

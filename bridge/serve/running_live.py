@@ -70,10 +70,8 @@ class RunningLive:
         self._accounts.signed_in(account)
 
     def retry(self, account: AccountId) -> None:
-        """Forget that the password was refused, and look at the account."""
-        if (index := self._accounts.indexed.get(account)) is not None:
-            self._accounts.upstream(account).sign_in_again()
-            index.look_again()
+        """Forget that password or token was refused, and look at the account."""
+        self._accounts.retry(account)
 
     def tokens(self, account: AccountId) -> Keeper | None:
         """Give the one keeper that an account may have."""

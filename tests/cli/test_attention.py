@@ -61,6 +61,30 @@ class Said(NamedTuple):
 
 
 SAID = {
+    "a sign-in by token that is over": Said(
+        {
+            "accounts": [
+                account(
+                    state="needs sign-in",
+                    token={"sign_in_needed": True, "problem": "account family: sign in with `popbridge login family`"},
+                    note="account family: sign in with `popbridge login family`; it is down",
+                )
+            ]
+        },
+        "account family: sign in with `popbridge login family`",
+    ),
+    "a token that the mail server does not take": Said(
+        {
+            "accounts": [
+                account(
+                    state="needs sign-in",
+                    token={"sign_in_needed": False, "problem": ""},
+                    note="account family: the server does not take the token",
+                )
+            ]
+        },
+        "account family: the server does not take the token",
+    ),
     "a password that was refused": Said(
         {"accounts": [account(refused={"retried_at": None}, note="account family: no")]},
         "account family: its server does not take its user and password, and they are not tried again before they"
