@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 import trio
 
 from bridge.config import load
+from bridge.control import ask
 from bridge.model.names import AccountId
 from bridge.model.oauth import Tokens
 from bridge.store import open_store
@@ -23,7 +25,9 @@ from tests.oauth.authority import ANNA, SCOPE, SECRET, Authority, Browser, key_p
 from tests.oauth.scripted import refusal, scripted
 from tests.support.bridge_config import Value, write_config
 from tests.support.bridge_process import POPBRIDGE, BridgeProcess
+from tests.support.device import Device, Refused
 from tests.support.dovecot import Dovecot
+from tests.support.ports import wait_until
 
 KEY = base64.b64encode(b"0123456789abcdef" * 2).decode()
 
@@ -48,7 +52,9 @@ def written(directory: Path, mail: Dovecot | None, oauth: Mapping[str, Value], u
         "oauth": oauth,
     }
     fax: dict[str, Value] = {"password": "fax-hunter3", "sources": ["family"]}
-    return write_config(directory, {"family": account}, {"fax": fax}, server={"token_key_file": "popbridge.key"})
+    return write_config(
+        directory, {"family": account}, {"fax": fax}, server={"token_key_file": "popbridge.key", "refresh_wait": 1}
+    )
 
 
 def person(provider: Authority, flow: str, **more: Value) -> dict[str, Value]:
@@ -161,18 +167,34 @@ def test_a_code_without_a_popbridge_running(provider: Authority, mail: Dovecot, 
 
 
 def test_a_browser_with_a_popbridge_running(provider: Authority, mail: Dovecot, tmp_path: Path) -> None:
+    """It waits for a sign-in, and once there is one its device reads the mailbox."""
     config = written(tmp_path, mail, person(provider, "browser"))
     with BridgeProcess(config) as bridge:
+        wait_until(lambda: state(bridge) == "needs sign-in", 20, "the account to need a sign-in")
+        with Device(bridge.door()) as fax, pytest.raises(Refused, match="SYS/TEMP"):
+            fax.login("fax", "fax-hunter3")
         with login(config, "--loopback") as one:
             browse(one.address(), here=True)
             found = one.ended()
         assert one.process.returncode == 0, one.said
         assert (found["running"], found["kept"], found["mailbox"]["ok"]) == (True, True, True)
+        wait_until(lambda: state(bridge) == "online", 20, "the account to be online")
+        with Device(bridge.door()) as fax:
+            fax.login("fax", "fax-hunter3")
+            assert fax.stat() == (0, 0)
         log = bridge.log
     tokens = kept(config)
     assert tokens is not None
     unleaked(config, one, tokens)
     assert tokens.refresh.reveal() not in log
+
+
+def state(bridge: BridgeProcess) -> str:
+    """Give how the account is."""
+    found = trio.run(ask, str(bridge.config.with_name("control.sock")), "status")
+    account = found["accounts"][0]
+    listed = all(one["listed"] for one in account["mailboxes"])
+    return str(account["state"]) if listed or account["state"] != "online" else "not listed yet"
 
 
 def test_a_popbridge_that_does_not_know_of_it_is_told_first(provider: Authority, tmp_path: Path) -> None:
