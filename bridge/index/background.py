@@ -11,7 +11,7 @@ from bridge.index.mailbox import IndexedMailbox
 from bridge.index.ports import AccountPort, StorePort
 from bridge.index.spooling import SpoolAhead
 from bridge.maildrop import MailboxSnapshot
-from bridge.model.failures import MailboxChanged, StoreError, UpstreamError
+from bridge.model.failures import MailboxChanged, StoreError, UpstreamError, UpstreamUnavailable
 from bridge.model.names import MailboxName, Uid
 from bridge.model.places import NO_IDENTITY, Location, MeasuredMessage
 from bridge.telemetry import count, get_logger
@@ -87,8 +87,7 @@ class Background:
                 await self._all(self._measure, until_woken=self._spooling is not None)
             except (UpstreamError, StoreError) as failure:
                 log.info("measuring.paused", account=self._account, problem=str(failure))
-                with trio.move_on_after(PAUSE):
-                    await trio.sleep_forever()
+                await trio.sleep(max(PAUSE, failure.pause if isinstance(failure, UpstreamUnavailable) else 0.0))
                 self._woken.set()
             await self._save()
 

@@ -185,7 +185,8 @@ PRESETS: Mapping[str, Preset] = {
     "fastmail": Preset(
         "Fastmail",
         "imap.fastmail.com",
-        ways=("app password",),
+        ways=("app password", "oauth"),
+        authority="fastmail",
         wants="make an app password in Fastmail's settings under Privacy & Security: the account's own is not taken",
         sources=("https://www.fastmail.com/help/technical/servernamesandports.html",),
     ),
@@ -253,7 +254,8 @@ PRESETS: Mapping[str, Preset] = {
     "zoho": Preset(
         "Zoho Mail (zoho.com)",
         "imap.zoho.com",
-        ways=("password", "app password"),
+        ways=("password", "app password", "oauth"),
+        authority="zoho",
         wants="with two-factor authentication, make an application-specific password at https://accounts.zoho.com",
         switch="in Zoho Mail under Settings, Mail Accounts, IMAP; an organisation's administrator may forbid it",
         sources=("https://www.zoho.com/mail/help/imap-access.html", f"{_ISPDB}/zoho.com.xml"),

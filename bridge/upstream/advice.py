@@ -13,8 +13,11 @@ _APP_PASSWORD = re.compile(r"app(?:lication)?[- ](?:specific )?password", re.IGN
 _OAUTH_ONLY = re.compile(
     r"basic ?auth(?:entication)?[a-z ]* ?(?:blocked|disabled|not (?:supported|allowed))", re.IGNORECASE
 )
-# Gmail: `Please log in via your web browser`; Outlook: `Account is blocked. Login to your account via a web browser`.
-_BROWSER = re.compile(r"web browser|verify your identity|account is (?:blocked|locked)|suspended", re.IGNORECASE)
+# Gmail: `Please log in via your web browser`, `Web login required.`; Outlook: `Account is blocked. Login to your
+# account via a web browser`.
+_BROWSER = re.compile(
+    r"web browser|web login|verify your identity|account is (?:blocked|locked)|suspended", re.IGNORECASE
+)
 # Gmail: `Your account is not enabled for IMAP use`; Zoho: `You are yet to enable IMAP for your account`.
 _SWITCHED_OFF = re.compile(
     r"enabled? (?:for )?imap|imap (?:access |use )?(?:is )?(?:disabled|not (?:enabled|allowed))", re.IGNORECASE

@@ -224,7 +224,8 @@ class Pool:
             count("upstream_losses")
             log.warning("upstream.lost", account=self.account, problem=str(failure))
             if isinstance(failure, UpstreamUnavailable) and failure.crowded:
-                self._be_fewer(max(1, len(self.connections)), failure)
+                signed_in = sum(one.link is not None for one in self.connections)
+                self._be_fewer(max(1, signed_in), failure)
             if not self.connections:
                 self.health.turn("offline", str(failure))
         self._staff()

@@ -50,7 +50,7 @@ class Usage:
     def day(self) -> Used:
         """What was used within the last 24 hours, to the hour."""
         self._settle()
-        hours = [used for hour, used in self._past.items() if hour > self._hour - DAY]
+        hours = self._past.values()
         return Used(sum(used.octets for used in hours), sum(used.connections for used in hours))
 
     @property

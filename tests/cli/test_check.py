@@ -58,6 +58,17 @@ def test_connect_names_the_account_that_cannot_be_reached(tmp_path: Path) -> Non
     assert "127.0.0.1:1 cannot be reached" in done.stdout
 
 
+def test_connect_says_what_the_provider_wants(tmp_path: Path, dovecot: Dovecot) -> None:
+    user = dovecot.fresh_user()
+    place = {**NOBODY, "port": dovecot.imap_port, "user": user, "provider": "t-online"}
+    done = popbridge("check", "--connect", config=write_config(tmp_path, {"mail": place}, {"fax": FAX}))
+    assert done.returncode == 1
+    assert "account mail: failed" in done.stdout
+    assert "account mail: the server does not take this user and password (" in done.stdout
+    assert "wants an app password: set a password for e-mail programs in Telekom's Kundencenter" in done.stdout
+    assert "upstream-secret" not in done.stdout
+
+
 def test_connect_tells_what_messages_are_known_by(tmp_path: Path, dovecot: Dovecot) -> None:
     user = dovecot.fresh_user()
     dovecot.append_all(user, [b"Message-ID: <1@example.org>\r\n\r\n", b"Subject: without\r\n\r\n"])

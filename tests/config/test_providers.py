@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.config.advice import advice
+from bridge.model.authorities import AUTHORITIES
 from bridge.model.presets import PRESETS, preset_for
 from bridge.model.registries import ACCOUNT_QUIRKS
 from bridge.model.settings import AccountSettings
@@ -46,6 +47,7 @@ class TestData:
         preset = PRESETS[name]
         assert preset.quirks <= set(ACCOUNT_QUIRKS)
         assert ("oauth" in preset.ways) == bool(preset.authority)
+        assert not preset.authority or preset.authority in AUTHORITIES
         assert ("app password" in preset.ways) == bool(preset.wants)
         assert 1 < preset.max_connections <= (preset.connections or 3)
         assert all(use.startswith("\\") and names for use, names in preset.folders.items())

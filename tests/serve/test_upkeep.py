@@ -1,5 +1,6 @@
 """Over restarts: a refused password is not tried again, and what was used of a server is known."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -8,14 +9,20 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
+from trio.testing import MockClock
 
 from bridge.control import ask
 from bridge.model.names import AccountId
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings, ServerSettings, Settings
+from bridge.model.upkeep import Refusal, Used
 from bridge.sandbox import Rule, SandboxServer, Script
 from bridge.sandbox.faults import Answer
 from bridge.serve.bridge import Bridge, running_bridge
+from bridge.serve.upkeep import Upkeep
+from bridge.store import inline, open_store
+from tests.serve.support import account
 
 ANNA = AccountId("anna")
 WRONG = Secret("not it at all")
@@ -132,3 +139,37 @@ async def test_what_was_used_is_known_after_a_restart(place: Place) -> None:
         assert day["connections"] == 2
         assert day["octets"] > 1000
         assert (day["budget"], day["background"]) == (2_500_000_000, True)
+
+
+async def test_near_a_days_end_nothing_is_fetched_in_the_background(place: Place) -> None:
+    place.upstream.deliver("anna", b"Subject: one\r\n\r\nHello\r\n")
+    place.with_password(RIGHT, provider="gmail")
+    async with open_store(place.settings.server.state_dir) as store:
+        await store.add_usage({ANNA: {int(time.time() // 3600): Used(2_100_000_000, 40)}})
+    async with place.bridge() as bridge:
+        with trio.fail_after(10):
+            await bridge.listed()
+        account = await place.account()
+        assert (account["state"], account["day"]["background"]) == ("online", False)
+        assert account["day"]["octets"] > 2_100_000_000
+        (mailbox,) = account["mailboxes"]
+        assert (mailbox["messages"], mailbox["unmeasured"]) == (1, 1)
+    place.with_password(RIGHT, provider="")
+    async with place.bridge() as bridge:
+        with trio.fail_after(10):
+            while (await place.account())["mailboxes"][0]["unmeasured"]:
+                pass
+
+
+async def test_a_refusal_is_written_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A service that is killed and restarted again and again does no harm either."""
+    settings = account("family")
+    refusal = Refusal(definite=True, tries=1, at=0.0, sentence="account family: no")
+    async with open_store(tmp_path, runner=inline) as store, trio.open_nursery() as nursery:
+        upkeep = Upkeep(store, time.time)
+        nursery.start_soon(upkeep.run)
+        await trio.testing.wait_all_tasks_blocked()
+        upkeep.refusals(settings)(refusal)
+        await trio.sleep(1)
+        assert await Upkeep(store, time.time).known_refusal(settings) == refusal
+        nursery.cancel_scope.cancel()

@@ -43,6 +43,7 @@ GMAIL = "Application-specific password required: https://support.google.com/acco
         ("gmail", "Your account is not enabled for IMAP use.", "ALERT", "IMAP is to be switched on in the settings of"),
         ("zoho", "You are yet to enable IMAP for your account.", "", "switched on in Zoho Mail under Settings"),
         ("gmail", "Please log in via your web browser: https://support.google.com", "ALERT", "once with a web browser"),
+        ("gmail", "Web login required. (Failure)", "ALERT", "once with a web browser"),
         ("posteo", "Authentication failed.", "AUTHENTICATIONFAILED", "additional email account protection"),
     ],
 )

@@ -11,6 +11,7 @@ from bridge.sandbox import Rule, Script
 from bridge.sandbox.faults import Answer, Bye, Do, Fault
 from bridge.upstream.failures import Asked, asked_of
 from bridge.upstream.pool import FEWER_SECONDS
+from bridge.upstream.quiet import Quiet
 from tests.upstream.beds import INBOX, LETTER, Bed, Connects, place_of, read, running
 
 ASKED = "Request is throttled. Suggested Backoff Time: 92415 milliseconds"
@@ -117,27 +118,21 @@ class TestThrottled:
             assert account.health.paused_until == 0
             assert await read(account, place_of(alone, uid)) == LETTER
 
-    async def test_it_is_logged_once(
-        self,
-        autojump_clock: MockClock,
-        alone: Bed,
-        caplog: pytest.LogCaptureFixture,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        alone.sandbox.script = Script([Rule("greeting", Bye(ASKED), times=2)])
-        async with running(alone.settings()) as account:
-            for _ in range(5):
-                with pytest.raises(UpstreamUnavailable):
-                    async with account.watch():
-                        pass
-                await trio.sleep(1)
-        assert (capsys.readouterr().err + caplog.text).count("upstream.paused") == 1
+    async def test_it_is_logged_once(self, autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]) -> None:
+        quiet = Quiet("mail")
+        for seconds, told in ((60, 1), (60, 0), (100, 0), (10, 0), (600, 1)):
+            quiet.asked(UpstreamUnavailable("mail", "account mail: slowly", seconds))
+            assert capsys.readouterr().err.count("upstream.paused") == told
+            await trio.sleep(1)
+        assert quiet.left == 599
 
 
 class TestCrowded:
     """A server that says that there are too many connections is not asked for as many again for a while."""
 
-    async def test_by_taking_leave(self, autojump_clock: MockClock, alone: Bed) -> None:
+    async def test_by_taking_leave(
+        self, autojump_clock: MockClock, alone: Bed, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         uids = [alone.sandbox.deliver("anna", LETTER) for _ in range(6)]
         connects = Connects()
         async with running(alone.settings(max_connections=4), connect=connects) as account, account.watch() as watcher:
@@ -147,6 +142,9 @@ class TestCrowded:
             alone.sandbox.script = Script([leave])
             assert await read(account, place_of(alone, uids[0])) == LETTER
             assert account.health.most == 1
+            (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("upstream.fewer")]
+            assert "connections=1" in told
+            assert "Too many simultaneous connections" in told
             assert account.health.fewer_until == pytest.approx(time.time() + FEWER_SECONDS, abs=5)
             made = connects.made
             await trio.sleep(61)
