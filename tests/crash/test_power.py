@@ -8,6 +8,7 @@ import pytest
 from tests.crash.house import House
 from tests.crash.policies import POLICIES, Policy
 from tests.crash.test_crash import LONG, ROUNDS
+from tests.faults.outcome import Outcome
 from tests.support.dovecot import Dovecot
 from tests.support.power import disk, power_missing
 
@@ -16,6 +17,12 @@ SHORT = ("quit.committed", "store.after_commit", "spool.committed", "intent.afte
 
 MEANT = [policy for policy in POLICIES if policy.name in {"trash", "hide large ones, spooled"}]
 """One that acts upstream, and one that keeps messages on disk."""
+
+OUTCOME = Outcome(
+    hears="nothing that was acknowledged is taken back",
+    within="–",
+    left="nothing lost, shown again or under another unique-id",
+)
 
 
 @pytest.mark.skipif(bool(power_missing()), reason=power_missing())

@@ -12,6 +12,7 @@ from bridge.sandbox import ALL_CAPABILITIES, Rule
 from bridge.sandbox.faults import Alter, Answer, Point
 from tests.faults import table
 from tests.faults.house import House, house, inbox
+from tests.faults.outcome import Outcome
 from tests.faults.table import Faults
 
 ENOUGH = 1000.0
@@ -40,6 +41,12 @@ LIES: Mapping[str, Faults] = {
     "COPYUID that lies": (Alter(lambda octets: octets.replace(b"COPYUID ", b"COPYUID 9")),),
     "no COPYUID": (Alter(lambda octets: octets.replace(b"COPYUID", b"XODD")),),
 }
+
+OUTCOME = Outcome(
+    hears="`+OK` to QUIT, and what it deleted stays hidden",
+    within="QUIT at once; upstream when it can be",
+    left="the message in its place, or where it was to go, a copy too many at most; nothing else is touched",
+)
 
 
 def cases() -> Iterator[object]:

@@ -18,6 +18,7 @@ from trio.testing import MockClock
 from bridge.sandbox import Rule, SandboxServer, Script
 from bridge.sandbox.faults import Answer, Bye, Close, Drip, Hang, Reset, Say
 from tests.faults.house import HEALED, REFRESH_WAIT, TIMEOUT, House, house, inbox, within
+from tests.faults.outcome import Outcome
 
 WHOLE = 2 * TIMEOUT
 """What all of a sign-in may take."""
@@ -25,6 +26,12 @@ WHOLE = 2 * TIMEOUT
 DAYS = timedelta(days=1)
 NOW = datetime.now(UTC).replace(tzinfo=None)
 """Certificates are judged by the real clock, which no test can set."""
+
+OUTCOME = Outcome(
+    hears="its list; `-ERR [SYS/TEMP]` to RETR",
+    within=f"login {REFRESH_WAIT:g} s, RETR {WHOLE:g} s: twice `upstream_timeout` for all of a sign-in",
+    left="no password was told, nothing changed",
+)
 
 
 @dataclass(frozen=True)

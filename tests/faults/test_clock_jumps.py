@@ -11,12 +11,19 @@ from trio.testing import MockClock
 from bridge.model.settings import Settings, Span
 from bridge.sandbox import SandboxServer
 from tests.faults.house import BEGINNING, LETTER, Clock, House, house, inbox, letters
+from tests.faults.outcome import Outcome
 
 HOUR = 3600.0
 DAY = 24 * HOUR
 YEAR = 365 * DAY
-JUMPS = (2 * HOUR, DAY, 10 * YEAR, -2 * HOUR, -10 * YEAR)
+JUMPS = {"2 h": 2 * HOUR, "a day": DAY, "10 years": 10 * YEAR, "2 h back": -2 * HOUR, "10 years back": -10 * YEAR}
 MANY = [LETTER.format(number).encode() for number in range(30)]
+
+OUTCOME = Outcome(
+    hears="what it heard before",
+    within="undo windows, doubts and windows are as long as they say",
+    left="nothing sooner than promised",
+)
 
 
 def trashed(upstream: SandboxServer) -> list[bytes]:
@@ -28,7 +35,7 @@ async def delete_first(at: House) -> None:
         await device.ok("DELE 1")
 
 
-@pytest.mark.parametrize("seconds", JUMPS)
+@pytest.mark.parametrize("seconds", JUMPS.values(), ids=list(JUMPS))
 async def test_the_undo_window_is_as_long_as_promised(
     tmp_path: Path, autojump_clock: MockClock, seconds: float
 ) -> None:
@@ -98,7 +105,7 @@ async def test_small_corrections_are_followed(tmp_path: Path, autojump_clock: Mo
         assert at.bridge._now() == pytest.approx(at.clock.now(), abs=1)
 
 
-@pytest.mark.parametrize("seconds", [2 * HOUR, 10 * YEAR])
+@pytest.mark.parametrize("seconds", [2 * HOUR, 10 * YEAR], ids=["2 h", "10 years"])
 async def test_a_doubted_loss_is_not_believed(tmp_path: Path, autojump_clock: MockClock, seconds: float) -> None:
     async with house(tmp_path, texts=MANY) as at:
         known = await at.listed()
@@ -129,7 +136,7 @@ def window_of_a_month(settings: Settings) -> Settings:
     return replace(settings, devices={fax.id: replace(fax, window=Span("age", int(30 * DAY)))})
 
 
-@pytest.mark.parametrize("seconds", [60 * DAY, 10 * YEAR])
+@pytest.mark.parametrize("seconds", [60 * DAY, 10 * YEAR], ids=["60 days", "10 years"])
 async def test_a_rolling_window_does_not_roll(tmp_path: Path, autojump_clock: MockClock, seconds: float) -> None:
     """And what it lets go would never come back."""
     upstream = inbox()

@@ -14,10 +14,17 @@ from bridge.model.failures import StoreUnavailable
 from bridge.sandbox import Rule
 from bridge.sandbox.faults import Answer
 from tests.faults.house import HEALED, LETTER, REFRESH_WAIT, Clock, house, inbox, within
+from tests.faults.outcome import Outcome
 
 NEW = LETTER.format("new").encode()
 DAY = 86400.0
 DATABASE = Path("state") / "popbridge.sqlite3"
+
+OUTCOME = Outcome(
+    hears="its list; `-ERR [SYS/TEMP]` to what cannot be read or written",
+    within=f"login {3 * REFRESH_WAIT:g} s, RETR 45 s",
+    left="nothing lost; every unique-id stays",
+)
 
 
 async def test_a_database_that_somebody_else_locks(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -86,10 +93,10 @@ async def test_a_database_of_yesterday(tmp_path: Path, autojump_clock: MockClock
         assert await at.listed() == known
 
 
-JUMPS = (-10 * 365 * DAY, -DAY, DAY, 10 * 365 * DAY)
+JUMPS = {"10 years back": -10 * 365 * DAY, "a day back": -DAY, "a day": DAY, "10 years": 10 * 365 * DAY}
 
 
-@pytest.mark.parametrize("seconds", JUMPS)
+@pytest.mark.parametrize("seconds", JUMPS.values(), ids=list(JUMPS))
 async def test_the_clock_jumps(tmp_path: Path, autojump_clock: MockClock, seconds: float) -> None:
     """Polls, deletions and new mail go on, and every unique-id stays."""
     async with house(tmp_path, on_delete="trash") as at:
@@ -106,7 +113,7 @@ async def test_the_clock_jumps(tmp_path: Path, autojump_clock: MockClock, second
         assert await at.listed() == found[1:]
 
 
-@pytest.mark.parametrize("seconds", JUMPS)
+@pytest.mark.parametrize("seconds", JUMPS.values(), ids=list(JUMPS))
 async def test_a_retry_outlives_a_jump(tmp_path: Path, autojump_clock: MockClock, seconds: float) -> None:
     """What was put off is done soon, whatever the clock says when it was put off, and when it is back."""
     clock = Clock()

@@ -8,11 +8,18 @@ import trio
 from trio.testing import MockClock
 
 from tests.faults.house import HEALED, LETTER, house
+from tests.faults.outcome import Outcome
 from tests.store.conftest import small_disk
 
 __all__ = ["small_disk"]
 
 MANY = [LETTER.format(number).encode() for number in range(1000, 1600)]
+
+OUTCOME = Outcome(
+    hears="its list, and its messages; `-ERR [SYS/TEMP]` to a QUIT that cannot be written",
+    within="at once",
+    left="nothing lost; it goes on when there is room",
+)
 
 
 def fill(disk: Path) -> None:

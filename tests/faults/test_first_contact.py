@@ -10,6 +10,7 @@ from bridge.sandbox import Rule, Script
 from bridge.sandbox.faults import Point
 from tests.faults import table
 from tests.faults.house import HEALED, REFRESH_WAIT, house, inbox, letters, within
+from tests.faults.outcome import Outcome
 
 STAGES: dict[str, tuple[Point, str, str]] = {
     "greeting": ("greeting", "", ""),
@@ -26,6 +27,12 @@ CASES = [
 ]
 FORGIVEN = 3700.0
 """Seconds until a password that was refused twice is tried again."""
+
+OUTCOME = Outcome(
+    hears="`-ERR [SYS/TEMP]` to PASS",
+    within=f"{3 * REFRESH_WAIT:g} s",
+    left="nothing changed",
+)
 
 
 @pytest.mark.parametrize(("stage", "fault"), CASES)

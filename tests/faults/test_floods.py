@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from bridge.sandbox import Rule
 from bridge.sandbox.faults import Fault, Flood, Say
 from tests.faults.house import HEALED, LETTER, REFRESH_WAIT, TIMEOUT, house, letters, within
+from tests.faults.outcome import Outcome
 from tests.faults.test_reading import fetches
 
 OCTETS = 4_000_000
@@ -20,6 +21,12 @@ GROWTH = 3_000_000
 
 ROW = b'* %d FETCH (UID %d RFC822.SIZE 70 INTERNALDATE "01-Jan-2026 00:00:00 +0000")\r\n'
 HEADER = b"* 1 FETCH (UID 1 BODY[HEADER.FIELDS (X%d)] {60000}\r\n" + 60_000 * b"x" + b")\r\n"
+
+OUTCOME = Outcome(
+    hears="its list; a message whole, or `-ERR`",
+    within=f"login {2 * REFRESH_WAIT:g} s, RETR {3 * TIMEOUT:g} s",
+    left="nothing changed; less than 3 MB of memory for a flood of 4 MB",
+)
 
 
 def many(line: bytes) -> Flood:

@@ -11,8 +11,15 @@ from trio.testing import MockClock
 from bridge.sandbox import Rule
 from bridge.sandbox.faults import Alter, Answer, Fault, Say
 from tests.faults.house import HEALED, LETTER, REFRESH_WAIT, House, house, within
+from tests.faults.outcome import Outcome
 
 NEW = LETTER.format("new").encode()
+
+OUTCOME = Outcome(
+    hears="at least all that it was shown before",
+    within=f"login {2 * REFRESH_WAIT:g} s",
+    left="nothing changed; no more than 400 commands in 400 s",
+)
 
 
 def cut_out(pattern: bytes) -> Alter:

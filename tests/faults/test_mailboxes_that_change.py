@@ -12,6 +12,7 @@ from bridge.sandbox import ALL_CAPABILITIES, Rule, SandboxServer, Script
 from bridge.sandbox.faults import Alter, Close, Cut, Do, Hang, Reset
 from tests.faults import house as houses
 from tests.faults.house import HEALED, REFRESH_WAIT, TIMEOUT, Device, House, house, inbox, letters, within
+from tests.faults.outcome import Outcome
 from tests.faults.test_reading import FORGOTTEN
 from tests.support.messages import large_message
 
@@ -19,6 +20,12 @@ HUGE = large_message(3_500_000)
 """It takes several ranges."""
 
 WITHOUT_IDS = {"OBJECTID"}
+
+OUTCOME = Outcome(
+    hears="the right text, `-ERR`, or a cut connection",
+    within=f"RETR {2 * TIMEOUT:g} s, {3 * TIMEOUT:g} s where the server stalls",
+    left="every message but what was deleted; every unique-id stays",
+)
 
 
 def server(without: set[str]) -> SandboxServer:
@@ -44,7 +51,7 @@ def everywhere(at: House) -> list[bytes]:
 
 
 @pytest.mark.parametrize("without", [set[str](), WITHOUT_IDS], ids=["with EMAILID", "without"])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("told", [True, False], ids=["by a new connection", "silently"])
 async def test_numbered_anew_in_a_session(
     tmp_path: Path, autojump_clock: MockClock, without: set[str], told: bool
 ) -> None:
@@ -94,7 +101,7 @@ async def test_uids_given_to_others_under_one_uidvalidity(tmp_path: Path, autoju
 
 
 @pytest.mark.parametrize("then", [None, Close(), Reset(), Hang()], ids=["goes on", "closes", "resets", "hangs"])
-@pytest.mark.parametrize("after", [0, 100_000])
+@pytest.mark.parametrize("after", [0, 100_000], ids=["before it", "in it"])
 async def test_a_message_that_vanishes_while_it_is_fetched(
     tmp_path: Path, autojump_clock: MockClock, then: Close | Reset | Hang | None, after: int
 ) -> None:

@@ -10,6 +10,7 @@ import trio
 
 from bridge.sandbox import ALL_CAPABILITIES, Moment, SandboxServer
 from bridge.sandbox.faults import Fault, Flood, Reset, Say
+from tests.faults.outcome import Outcome
 from tests.support.bridge_config import Table, write_config
 from tests.support.bridge_process import BridgeProcess
 from tests.support.device import Cut, Device, Refused
@@ -25,6 +26,12 @@ HEADER = b"* 1 FETCH (UID 1 BODY[HEADER.FIELDS (X)] {60000}\r\n"
 SECONDS = 30.0
 PATIENCE = 2
 """`upstream_timeout`: what is slow to read is given up after that, however much more would come."""
+
+OUTCOME = Outcome(
+    hears="its list, or `-ERR [SYS/TEMP]`",
+    within="`upstream_timeout`",
+    left="nothing changed; less than 16 MB of memory for a flood of 64 MB",
+)
 
 
 def many(line: bytes) -> Flood:

@@ -14,12 +14,19 @@ from bridge.model.names import AccountId, DeviceId
 from bridge.model.settings import Settings, Source
 from bridge.store import in_thread
 from tests.faults.house import ANNA, house
+from tests.faults.outcome import Outcome
 
 DEAD = 45
 """More than Trio has threads for everybody."""
 
 WAIT = 3.0
 """`refresh_wait`."""
+
+OUTCOME = Outcome(
+    hears="what it always hears; `-ERR [SYS/TEMP]` where its account was never listed",
+    within=f"login {WAIT:g} s (`refresh_wait`)",
+    left="nothing changed",
+)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from bridge.store import inline
 from bridge.telemetry import set_instant_hook
 from tests.cli.running import run
 from tests.faults.house import HEALED, LETTER, house, inbox
+from tests.faults.outcome import Outcome
 from tests.faults.test_disk_full import fill, make_room
 from tests.store.conftest import small_disk
 from tests.support.bridge_config import write_config
@@ -39,6 +40,12 @@ COMMANDS: Mapping[str, dict[str, Any]] = {
     "backup": {},
 }
 """What owners may ask for that is written down."""
+
+OUTCOME = Outcome(
+    hears="a sentence that names the file and what to do, exit status 1; devices hear what they heard before",
+    within="at once",
+    left="nothing changed; it works once the disk is well",
+)
 
 
 def lived(directory: Path) -> Settings:

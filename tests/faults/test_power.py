@@ -10,8 +10,15 @@ from trio.testing import MockClock
 
 from bridge.telemetry import set_instant_hook
 from tests.faults.house import LETTER, house, inbox
+from tests.faults.outcome import Outcome
 
 DATABASE = "popbridge.sqlite3"
+
+OUTCOME = Outcome(
+    hears="nothing that was acknowledged is taken back",
+    within="–",
+    left="nothing lost",
+)
 
 
 def keep(state: Path, directory: Path) -> None:

@@ -11,6 +11,7 @@ from bridge.sandbox import ALL_CAPABILITIES, Rule, SandboxServer
 from bridge.sandbox.faults import Point
 from tests.faults import table
 from tests.faults.house import HEALED, LETTER, REFRESH_WAIT, TIMEOUT, Cut, House, house, inbox, within
+from tests.faults.outcome import Outcome
 
 NEW = LETTER.format("new").encode()
 
@@ -43,6 +44,12 @@ CODES = ("AUTHENTICATE", "EXAMINE")
 
 IN_FULL = (*CODES, "listing")
 """Where all that is no IMAP is tried."""
+
+OUTCOME = Outcome(
+    hears="at least all that it was shown before; to RETR the message, or `-ERR [SYS/TEMP]`",
+    within=f"login {2 * REFRESH_WAIT:g} s, RETR {3 * TIMEOUT:g} s, QUIT {TIMEOUT:g} s",
+    left="nothing changed",
+)
 
 
 def cases() -> Iterator[object]:

@@ -13,9 +13,16 @@ from bridge.sandbox.faults import Alter, Chatter, Close, Cut, Drip, Hang, Reset,
 from tests.faults import house as houses
 from tests.faults import table
 from tests.faults.house import HEALED, LETTER, TIMEOUT, House, house, within
+from tests.faults.outcome import Outcome
 from tests.faults.table import Faults
 
 _TEXT = re.compile(rb"\{([0-9]+)\}\r\n")
+
+OUTCOME = Outcome(
+    hears="a message whole and right, `-ERR`, or a cut connection; never a proper end of less",
+    within=f"RETR {3 * TIMEOUT:g} s",
+    left="nothing changed",
+)
 
 
 def other(how: Callable[[bytes], bytes]) -> Alter:

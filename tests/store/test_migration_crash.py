@@ -11,6 +11,7 @@ import pytest
 from bridge.model.failures import StoreUnavailable
 from bridge.store import open_store
 from bridge.store.opening import DATABASE, LOCK
+from tests.faults.outcome import Outcome
 from tests.store.support import spare
 from tests.store.test_crash import ROOT, crash
 from tests.store.test_migrations import lay
@@ -18,6 +19,12 @@ from tests.store.test_migrations import lay
 LIFE = "crashing_migration"
 PLACES = 4
 """At so many statements, evenly spread, it is killed."""
+
+OUTCOME = Outcome(
+    hears="of a full disk, at the start",
+    within="at once",
+    left="the old database or the new one; the next start brings it up",
+)
 
 
 def content(state_dir: Path) -> list[str]:
