@@ -178,10 +178,12 @@ def _issue(place: Place, authority: "Authority", names: "Names", days: int, *, e
     from bridge.cli.certificate_files import PUBLIC, key_mode, write_new, write_over
 
     certificate, key = authority.issue(names, time.time(), days, elliptic=elliptic)
-    write = write_over if renew else write_new
     at_certificate, at_key = place.pair(elliptic=elliptic)
-    write(at_key, key, key_mode(place.directory))
-    write(at_certificate, certificate, PUBLIC)
+    for path, octets, mode in ((at_key, key, key_mode(place.directory)), (at_certificate, certificate, PUBLIC)):
+        if renew:
+            write_over(path, octets, mode)
+        else:
+            write_new(path, octets, mode)
 
 
 def _facts(place: Place, made: set[Path]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _host(text: str) -> str:
 class Authority:
     """One authority: its certificate and its key."""
 
-    def __init__(self, certificate: x509.Certificate, key: Key) -> None:
+    def __init__(self, certificate: x509.Certificate, key: rsa.RSAPrivateKey) -> None:
         self.certificate = certificate
         self._key = key
 
@@ -105,9 +105,10 @@ class Authority:
             loaded = serialization.load_pem_private_key(key, None)
         except (ValueError, TypeError) as failure:
             raise CertificateError("the authority's files cannot be read") from failure
-        if not isinstance(loaded, Key) or loaded.public_key() != found.public_key():
-            raise CertificateError("the authority's key is not its certificate's")
-        return cls(found, loaded)
+        # It is RSA, as `make` made it.
+        if isinstance(loaded, rsa.RSAPrivateKey) and loaded.public_key() == found.public_key():
+            return cls(found, loaded)
+        raise CertificateError("the authority's key is not its certificate's")
 
     @property
     def ends(self) -> float:
