@@ -1,6 +1,7 @@
 """Carrying out an owner's commands: by the running bridge where there is one, else here, on its database."""
 
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ import trio
 
 from bridge.cli import doors
 from bridge.cli.asking import VERSION
-from bridge.cli.settings import settings
+from bridge.cli.settings import keys, settings
 from bridge.config.problems import printable
 from bridge.model.failures import ConfigError
 from bridge.model.settings import Settings
@@ -39,9 +40,18 @@ def administer_with(loaded: Settings, command: str, **arguments: object) -> dict
     try:
         found = trio.run(partial(ask, loaded.server.control, command, _report, **arguments))
     except ControlAbsent:
-        alone = _with_secrets(loaded) if command == "explain" else loaded
+        alone = _alone(loaded, command)
         return {"version": VERSION, "running": False, **doors.administer_offline()(alone, command, arguments)}
     return {"version": VERSION, "running": True, **found}
+
+
+def _alone(loaded: Settings, command: str) -> Settings:
+    """Give the configuration with what a command needs that no popbridge carries out for it."""
+    if command == "explain":
+        return _with_secrets(loaded)
+    if command in {"account_may_sign_in", "account_signed_in"}:
+        return replace(loaded, server=replace(loaded.server, token_keys=keys()))
+    return loaded
 
 
 def _with_secrets(loaded: Settings) -> Settings:

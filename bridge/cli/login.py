@@ -11,9 +11,9 @@ import trio
 from bridge.cli import doors
 from bridge.cli.administering import administer_with
 from bridge.cli.asking import VERSION
-from bridge.cli.settings import config_option, settings
+from bridge.cli.settings import config_option, config_path, keys, settings
 from bridge.config.problems import printable
-from bridge.model.failures import WrongRequest
+from bridge.model.failures import ConfigError, WrongRequest
 from bridge.model.oauth import OAuthSettings
 from bridge.model.settings import AccountSettings, Settings
 
@@ -44,9 +44,9 @@ def command(ctx: click.Context, account: str, way: str | None, as_json: bool) ->
     """
     from bridge.cli import tables
 
-    loaded = settings()
+    loaded = settings(secrets=False)
     chosen, oauth = _account(account, loaded)
-    keep = not oauth.unattended or bool(loaded.server.token_keys)
+    keep = not oauth.unattended or _keyed()
     if keep:
         administer_with(loaded, "account_may_sign_in", account=chosen.name)
     granted = doors.sign_in_account()(loaded, chosen, oauth, _Terminal(chosen), _way(way))
@@ -65,13 +65,24 @@ def command(ctx: click.Context, account: str, way: str | None, as_json: bool) ->
 
 
 def _account(name: str, loaded: Settings) -> tuple[AccountSettings, OAuthSettings]:
+    """Give the account, and how it signs in. No other secrets are read: they may be for the service alone."""
+    from bridge.config import load_oauth
     from bridge.serve.known import find_account
 
     found = find_account(name, loaded, ()).settings
     assert found is not None, "only those of the configuration were looked at"
-    if found.oauth is None:
+    oauth = load_oauth(config_path(), environ=os.environ, account=found.name)
+    if oauth is None:
         raise WrongRequest(f"account {found.name} signs in with a password: to sign in by token, give it `oauth`")
-    return found, found.oauth
+    return found, oauth
+
+
+def _keyed() -> bool:
+    """Tell whether there is a key to keep tokens with; one that cannot be read here is the service's."""
+    try:
+        return bool(keys())
+    except ConfigError:
+        return True
 
 
 def _way(chosen: str | None) -> "Return":

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bridge.model.secret import Secret
 from bridge.model.settings import Settings
 
 DEFAULT = Path("/etc/popbridge/popbridge.toml")
@@ -46,3 +47,10 @@ def settings(*, secrets: bool = True) -> Settings:
     from bridge.config import load
 
     return load(config_path(), environ=os.environ, secrets=secrets)
+
+
+def keys() -> tuple[Secret, ...]:
+    """Give the keys of `[server]` alone. Raises `ConfigError`, also for keys that only the service can read."""
+    from bridge.config import load_keys
+
+    return load_keys(config_path(), environ=os.environ)

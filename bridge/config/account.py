@@ -121,7 +121,7 @@ def account_settings(
             name=name,
             user=account.user,
             password=password,
-            oauth=_oauth(account, raw[name], path, reading),
+            oauth=account_oauth(account, raw[name], path, reading),
         )
         first = ids.setdefault(found[name].id, name)
         if first != name:
@@ -130,7 +130,8 @@ def account_settings(
     return found
 
 
-def _oauth(account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> OAuthSettings | None:
+def account_oauth(account: Account, raw: dict[str, object], path: KeyPath, reading: Reading) -> OAuthSettings | None:
+    """Give an account's `oauth`, noting what is wrong with it; None where it has none."""
     if "oauth" not in raw or not isinstance(raw["oauth"], dict):
         return None
     usual = PRESETS[account.provider].authority if account.provider else ""

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bridge.config.account import Account, account_settings
+from bridge.config.account import Account, account_oauth, account_settings
 from bridge.config.device import Device, device_settings
 from bridge.config.lines import TooDeep, find_lines
 from bridge.config.listener import Listener, listener_settings
@@ -17,6 +17,7 @@ from bridge.config.server import Server, server_settings
 from bridge.config.tables import AnyTable, read_table
 from bridge.config.token_keys import WAYS, token_keys
 from bridge.model.failures import ConfigError
+from bridge.model.oauth import OAuthSettings
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings, Settings
 
@@ -64,6 +65,23 @@ def examine(text: str, path: Path, *, environ: Mapping[str, str], secrets: bool 
     problems = Problems(file, raw, lines)
     settings = _settings(raw, Reading(path.absolute().parent, environ, secrets, problems))
     return settings, problems.rendered()
+
+
+def load_oauth(path: Path, *, environ: Mapping[str, str], account: str) -> OAuthSettings | None:
+    """Give the `oauth` of the account in this table alone, its secrets read; None where it has none.
+
+    For whoever may not read all that the service may. Raises `ConfigError` for what is wrong in it.
+    """
+    file = printable(str(path))
+    raw, lines = _parsed(file, _text(file, path))
+    problems = Problems(file, raw, lines)
+    table = _tables(raw, "account", problems)[account]
+    reading = Reading(path.absolute().parent, environ, True, problems)
+    where = ("account", account)
+    found = account_oauth(read_table(Account, table, where, problems), table, where, reading)
+    if wrong := problems.rendered():
+        raise ConfigError(wrong)
+    return found
 
 
 def load_keys(path: Path, *, environ: Mapping[str, str]) -> tuple[Secret, ...]:

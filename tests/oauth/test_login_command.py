@@ -229,6 +229,24 @@ def test_somebody_else_signed_in(provider: Authority, mail: Dovecot, tmp_path: P
     assert "account family:" in found["mailbox"]["note"]
 
 
+def test_what_only_the_service_may_read_is_not_needed(provider: Authority, mail: Dovecot, tmp_path: Path) -> None:
+    """systemd gives credentials to the service alone, and its owner signs in at a shell."""
+    config = written(tmp_path, mail, person(provider, "browser"))
+    text = config.read_text().replace('token_key_file = "popbridge.key"', 'token_key_credential = "popbridge.key"')
+    config.write_text(text.replace('password = "fax-hunter3"', 'password_credential = "fax"'))
+    (tmp_path / "fax").write_text("fax-hunter3")
+    (tmp_path / "fax").chmod(0o600)
+    with BridgeProcess(config, environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}):
+        with login(config) as one:
+            ended = browse(one.address())
+            found = one.ended(f"{ended}\n")
+        assert one.process.returncode == 0, one.said
+        assert (found["running"], found["kept"]) == (True, True)
+    done = run(config, "login", "family")
+    assert done.exit_code == 2
+    assert "server.token_key_credential: $CREDENTIALS_DIRECTORY is not set" in done.stderr
+
+
 def test_ctrl_c_is_a_normal_end(provider: Authority, tmp_path: Path) -> None:
     config = written(tmp_path, None, person(provider, "device"))
     with login(config) as one:
