@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import trio
 
@@ -94,7 +95,8 @@ class DeviceMaildrops:
 
     def drop(self, device: DeviceId) -> None:
         """Have nothing of a device in memory."""
-        for kept in (self._devices, self._records, self._views, self._standing, self._previews):
+        every: list[dict[DeviceId, Any]] = [self._devices, self._records, self._views, self._standing, self._previews]
+        for kept in every:
             kept.pop(device, None)
 
     async def _load(self, device: DeviceSettings, former: DeviceRecord | None = None) -> DeviceRecord:

@@ -92,7 +92,8 @@ class PassedThrough:
         await self._load_secrets(configured)
         logins = {login.device: login for login in passed_logins(configured, known.devices)}
         accounts = {login.account for login in logins.values()}
-        for kept in (self._passwords, self._verifiers, self._used):
+        every: tuple[dict[AccountId, Any], ...] = (self._passwords, self._verifiers, self._used)
+        for kept in every:
             for account in kept.keys() - accounts:
                 del kept[account]
         for login in logins.values():
