@@ -125,6 +125,7 @@ def _password(
         raise click.UsageError("--alphabet and --length are for a password that is made up")
     if stdin:
         password = secret_from_stdin()
+        _not_the_accounts(file, password)
     else:
         chosen = asked(alphabet, f"Characters of its password ({', '.join(ALPHABETS)})", DEFAULT, "--alphabet")
         if chosen not in ALPHABETS:
@@ -137,6 +138,16 @@ def _password(
         if made.warning:
             click.echo(f"{made.bits} bits: {made.warning}", err=True)
     return Kept(password, not stdin, _hash(file, password, login, auth))
+
+
+def _not_the_accounts(file: ConfigFile, password: Secret) -> None:
+    """Whoever has a device has its password. Raises `WrongRequest`."""
+    for account in file.known().accounts.values():
+        if account.password == password:
+            raise WrongRequest(
+                f"that is the password of account {account.name}, which whoever has the device would have then: "
+                "give the device one of its own, or let one be made up"
+            )
 
 
 def _hash(file: ConfigFile, password: Secret, login: str, auth: Sequence[Way]) -> str | list[str]:

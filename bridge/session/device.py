@@ -294,7 +294,6 @@ class DeviceSession:
             await self._let_in(device, "login" if login.mechanism == "LOGIN" else "plain")
 
     async def _prove(self, proof: Proof) -> None:
-        self._proven = None
         admitted = await self._services.doorkeeper.prove(proof, self.peer)
         if admitted is None:
             self._turn_away(proof.login)

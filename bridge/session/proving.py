@@ -63,10 +63,11 @@ class Proving:
 
     def salt(self, login: str, hash_: ScramHash) -> tuple[bytes, int]:
         """Give salt and rounds for a login, always the same; what does not exist looks like one of those that do."""
+        # Made for those who do not need it too: time must not tell which they are.
+        mark = hmac.digest(self._seed, f"{hash_}\0{login}".encode("utf-8", "surrogateescape"), "sha512")
         device = self._devices.get(login)
         if device is not None and (found := scram_verifier(device, hash_)):
             return found.salt, found.rounds
-        mark = hmac.digest(self._seed, f"{hash_}\0{login}".encode("utf-8", "surrogateescape"), "sha512")
         shapes = self._shapes[hash_]
         known = device is not None and isinstance(device.password, Secret)
         octets, rounds = OURS if known else shapes[int.from_bytes(mark[:8]) % len(shapes)]

@@ -142,6 +142,15 @@ def test_as_little_of_the_password_is_kept_as_will_do(home: Path, auth: tuple[st
     assert device.auth == auth
 
 
+def test_no_device_gets_the_accounts_own_password(home: Path) -> None:
+    before = home.read_bytes()
+    done = run(home, "device", "add", "fax", "--password-stdin", stdin="upstream 2345\n")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "that is the password of account family" in done.stderr
+    assert "2345" not in done.stderr
+    assert home.read_bytes() == before
+
+
 def test_where_no_password_is_taken_the_device_gets_what_is_offered(home: Path) -> None:
     home.write_text('[[listener]]\naddress = "127.0.0.1:110"\nauth = ["scram-sha-1"]\n' + ACCOUNT)
     assert facts(home, "device", "add", "fax")["auth"] == ["scram-sha-1"]
