@@ -10,8 +10,11 @@ from bridge.net.keepalive import give_up_after
 from bridge.net.stream import Stream
 
 READ_AHEAD = 512
-"""Octets of input taken at once: 50 RETRs that are pipelined. Whoever floods gets as many answered at a turn, in less
-than half a millisecond mostly, and all others wait so long."""
+"""Octets of input taken at once from a device that fetches: 50 RETRs that are pipelined."""
+
+LITTLE = 128
+"""And from any other. Whoever floods gets as many answered at a turn, 25 commands in some 0.1 ms, and all others wait
+so long."""
 
 PIECE = 65_536
 """Octets handed to TLS at once: it keeps a second, encrypted copy of them."""
@@ -72,8 +75,9 @@ class DevicePump:
             await trio.lowlevel.checkpoint_if_cancelled()
         return bool(caught)
 
-    async def receive(self, *, unfinished: bool = False) -> bytes:
-        """Give what has come, at most 512 octets; `b""` when the device ended its half, behind all it sent.
+    async def receive(self, *, unfinished: bool = False, fetching: bool = True) -> bytes:
+        """Give what has come, at most 512 octets, or 128 of one that is not `fetching`; `b""` when the device ended its
+        half, behind all it sent.
 
         `unfinished`: of a command, so that it puts nothing off. RFC 1939 §3 has a command reset the timer, not an octet
         of one. Waits. Raises `DeviceGone` when the device reset the connection, behind all it sent. Cancelled, nothing
@@ -87,7 +91,7 @@ class DevicePump:
         self._since_turn = 0
         self.reply_outstanding = False
         try:
-            data = await self._stream.receive_some(READ_AHEAD)
+            data = await self._stream.receive_some(READ_AHEAD if fetching else LITTLE)
         except NetError as failure:
             self._ended = self._reset = True
             raise DeviceGone("the device reset the connection") from failure

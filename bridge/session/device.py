@@ -241,10 +241,11 @@ class DeviceSession:
 
     async def _receive(self, pump: DevicePump) -> None:
         self._answered = 0
+        fetching = self._pop3.queued > 0
         await self._flush()
         if self._transaction is not None:
             self._transaction.prepare()
-        data = await pump.receive(unfinished=self._pop3.buffered > 0)
+        data = await pump.receive(unfinished=self._pop3.buffered > 0, fetching=fetching)
         if data:
             self._pop3.receive_data(data)
         else:

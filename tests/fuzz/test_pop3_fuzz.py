@@ -7,10 +7,9 @@ from random import Random
 
 import pytest
 
-from bridge.pop3 import Pop3Connection
 from bridge.pop3.reader import CLOSE_LIMIT
 from tests.fuzz.watching import feed
-from tests.pop3.responder import CLEAR, Heard
+from tests.pop3.responder import Heard, connection
 
 PIECE = 512
 
@@ -73,7 +72,7 @@ def play(seed: int) -> None:
     chance = Random(seed)
     octets = talk(chance)
     size = chance.choice((1, 3, 50, PIECE)) if len(octets) < 1000 else PIECE
-    heard = Heard(Pop3Connection(CLEAR))
+    heard = Heard(connection())
     heard.feed(octets[at : at + size] for at in range(0, len(octets), size)).end()
     assert heard.connection.scanned < 4 * max(1, heard.fed)
     assert heard.most_held <= CLOSE_LIMIT

@@ -22,7 +22,7 @@ def test_a_failure_names_its_seed() -> None:
 def test_what_stays_in_memory_is_noticed() -> None:
     kept: list[bytes] = []
     with pytest.raises(AssertionError, match=r"100 inputs left [0-9]+ octets behind"):
-        feed("x", lambda seed: kept.append(bytes([seed]) * 200_000), 100)
+        feed("x", lambda seed: kept.append(bytes([seed]) * 1_000_000), 100)
 
 
 def test_an_input_that_takes_long_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

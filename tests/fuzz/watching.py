@@ -4,6 +4,7 @@ From `KEPT_FROM` inputs on the figures are kept in docs/reliability.md.
 """
 
 import fcntl
+import gc
 import os
 import re
 import time
@@ -50,6 +51,7 @@ def feed(name: str, play: Callable[[int], None], inputs: int = INPUTS, document:
 
 
 def _resident() -> int:
+    gc.collect()  # what refers to itself goes when Python next looks, and that may be long after
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
