@@ -39,7 +39,7 @@ from bridge.pop3 import (
 from bridge.sasl import Proof, timestamp
 from bridge.session.ahead import Allowance, FetchTogether, ReadAhead
 from bridge.session.answers import NOT_REMOVED, TOO_MANY, WRONG_LOGIN, answer
-from bridge.session.handshakes import counted_handshake, negotiated, through
+from bridge.session.handshakes import counted_handshake, negotiated, said_at, through
 from bridge.session.lease import Leases
 from bridge.session.listings import Listings
 from bridge.session.places import peer_group
@@ -432,9 +432,7 @@ class DeviceSession:
         count("sessions_closed")
         ended = self._services.now()
         if self._transaction is None:
-            relay = self._stream.relay
-            # A proxy's looks whether we are here would fill the log.
-            level = "debug" if relay is not None and relay.whose == "own" else "info"
+            level = said_at(self._stream)
             seldom.say(level, "connection.closed", self._group, peer=str(self.peer), reason=self._reason)
             return
         marks = self._transaction.marks

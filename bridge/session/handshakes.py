@@ -17,7 +17,9 @@ def counted_handshake(stream: Stream) -> Iterator[None]:
         yield
     except NetError as failure:
         count("handshakes_failed")
-        seldom.info("handshake.failed", peer_group(stream.peer), peer=str(stream.peer), problem=str(failure))
+        seldom.say(
+            said_at(stream), "handshake.failed", peer_group(stream.peer), peer=str(stream.peer), problem=str(failure)
+        )
         raise
     match stream.tls_version:
         case "TLSv1":
@@ -33,6 +35,13 @@ def counted_handshake(stream: Stream) -> Iterator[None]:
 def negotiated(stream: Stream) -> str:
     """Say what a connection is protected by, as `TLSv1.2/ECDHE-RSA-AES128-GCM-SHA256`, or `none`."""
     return f"{stream.tls_version}/{stream.tls_cipher}" if stream.tls else "none"
+
+
+def said_at(stream: Stream) -> str:
+    """Give the level at which it is told that a connection came to nothing: a proxy that looks whether we are here,
+    every few seconds, would fill the log.
+    """
+    return "debug" if stream.relay is not None and stream.relay.whose == "own" else "info"
 
 
 def through(stream: Stream) -> dict[str, str]:

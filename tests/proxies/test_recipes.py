@@ -116,8 +116,9 @@ async def running(command: list[str], port: int) -> AsyncIterator[None]:
 
 def opened(log: io.StringIO) -> list[tuple[str, ...]]:
     """Give each session's device, what popbridge says of TLS, the proxy, and of TLS there."""
-    told = r"^session\.opened .* peer=([\d.]+):\d+ .* tls=([^ /]+)\S* proxy=(\S+) proxy_tls=([^ /]+)"
-    return re.findall(told, log.getvalue(), re.MULTILINE)
+    lines = (line for line in log.getvalue().splitlines() if line.startswith("session.opened "))
+    told = (dict(re.findall(r"(\S+?)=([^\s/]+)", line)) for line in lines)
+    return [(each["peer"].partition(":")[0], each["tls"], each["proxy"], each["proxy_tls"]) for each in told]
 
 
 async def check(at: House, behind: Behind, log: io.StringIO, tls_told: str) -> None:

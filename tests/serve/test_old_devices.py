@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 import trustme
 
 from bridge.model.settings import ListenerSettings
+from bridge.net import NetError, server_context
 from bridge.telemetry import configure, counters
 from tests.net.pairs import write_pair
 from tests.serve.house import House, house
@@ -132,6 +134,24 @@ async def test_old_devices_may_ask_for_tls(
         heard = [await s_client(address, "-starttls", "pop3", *OLD[name], say=READ) for name in list(OLD)[:2]]
     assert [one.tls for one in heard] == list(OLD)[:2] == opened(log)
     assert all("Subject: letter 1" in one.said for one in heard)
+
+
+@pytest.mark.parametrize("bits", ["2048", "1024"])
+async def test_certificates_from_back_then_are_shown(tmp_path: Path, bits: str) -> None:
+    """As docs/devices.md has one made, for devices that know SHA-1 alone; with a short key, too."""
+    page = Path(__file__).parent.parent.parent / "docs" / "devices.md"
+    found = re.search(r"^    (openssl req .*)$", page.read_text(), re.MULTILINE)
+    assert found is not None
+    command = found[1].replace("rsa:2048", f"rsa:{bits}").split()
+    await trio.run_process(command, cwd=str(tmp_path), capture_stdout=True, capture_stderr=True)
+    pair = (str(tmp_path / "old.crt"), str(tmp_path / "old.key"))
+    listener = ListenerSettings("127.0.0.1", tls="implicit", certificates=(pair,), tls_profile="legacy")
+    async with house(tmp_path, listeners=(listener,)) as at:
+        heard = await s_client(at.bridge.listeners[0].address, *OLD["TLSv1/AES128-SHA"], say=READ)
+        assert heard.tls == "TLSv1/AES128-SHA", heard.problem
+    if bits == "1024":
+        with pytest.raises(NetError, match="ee key too small"):
+            server_context([pair])
 
 
 async def test_an_old_device_takes_up_its_session_again(
