@@ -64,7 +64,8 @@ def _summary(loaded: Settings) -> Iterator[str]:
         profile = f" tls_profile={listener.tls_profile}" if listener.tls != "none" else ""
         yield f"listener {_place(listener)} tls={listener.tls}{profile} plaintext_login={listener.plaintext_login}"
     for account in loaded.accounts.values():
-        yield f"account {account.name}: {account.user} at {account.host} port {account.port} tls={account.tls}"
+        token = f" token={account.oauth.authority} flow={account.oauth.flow}" if account.oauth else ""
+        yield f"account {account.name}: {account.user} at {account.host} port {account.port} tls={account.tls}{token}"
     names = {account.id: account.name for account in loaded.accounts.values()}
     for device in loaded.devices.values():
         sources = ", ".join(f"{names[source.account]}/{source.mailbox}" for source in device.sources)

@@ -51,6 +51,14 @@ def test_a_key_that_cannot_sign_is_a_mistake(tmp_path: Path) -> None:
     assert "account.mail.oauth: the key is no private key in PEM" in done.stderr
 
 
+def test_how_an_account_signs_in_is_told(tmp_path: Path) -> None:
+    oauth: dict[str, Value] = {"client_id": "x", "issuer": "https://x", "flow": "client-credentials"}
+    account = {key: value for key, value in NOBODY.items() if key != "password"}
+    account["oauth"] = {**oauth, "client_secret": "hunter2-secret"}
+    done = popbridge("check", config=write_config(tmp_path, {"mail": account}, {"fax": FAX}))
+    assert "account mail: anna at 127.0.0.1 port 1 tls=none token=custom flow=client-credentials" in done.stdout
+
+
 def test_connect_names_the_account_that_cannot_be_reached(tmp_path: Path) -> None:
     done = popbridge("check", "--connect", config=write_config(tmp_path, {"mail": NOBODY}, {"fax": FAX}))
     assert done.returncode == 1

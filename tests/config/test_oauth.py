@@ -1,6 +1,7 @@
 """What an account's `oauth` means: what the providers give, and what the configuration says instead."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,26 @@ def test_without_a_person_no_token_is_kept_and_no_key_needed(tmp_path: Path) -> 
         account=ACCOUNT % 'client_id = "x", client_secret = "y", flow = "client-credentials", issuer = "https://x"'
     )
     assert problems(tmp_path, text) == []
+
+
+def test_the_account_s_provider_says_whose_tokens_it_takes(tmp_path: Path) -> None:
+    account = '[account.family]\nprovider = "outlook"\nuser = "anna@outlook.com"\noauth = { client_id = "x" }\n'
+    (found,) = settings(tmp_path, whole(KEY, account=account), ENVIRON).accounts.values()
+    assert found.oauth is not None
+    assert (found.oauth.authority, found.oauth.flow) == ("microsoft", "device")
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "signing-in.md").read_text()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^oauth = .*$", GUIDE, re.MULTILINE))
+def test_what_the_guide_says_is_right(line: str, tmp_path: Path) -> None:
+    key = {"private_key": "PEM", "client_email": "robot@x.iam", "private_key_id": "k1"}
+    (tmp_path / "robot.json").write_text(json.dumps(key))
+    for name in ("google.secret", "app.crt", "app.key", "app.secret"):
+        (tmp_path / name).write_text("x")
+    account = f'[account.family]\nhost = "imap.example.org"\nuser = "family@example.org"\n{line}\n'
+    assert problems(tmp_path, whole(KEY, account=account), ENVIRON) == []
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:
