@@ -17,7 +17,10 @@ from tests.faults.outcome import Outcome
 
 HERE = Path(__file__).parent
 RELIABILITY = HERE.parents[1] / "docs" / "reliability.md"
-ELSEWHERE = ("tests.crash.test_power", "tests.store.test_migration_crash")
+ELSEWHERE = (
+    "tests.crash.test_power",
+    *(f"tests.store.test_{name}" for name in ("migration_crash", "rotation_crash", "spool_crash", "spool_disk")),
+)
 HEAD = ("at fault", "cases", "who asks hears", "in time", "left")
 _PLACE = re.compile(r"(<!-- faults -->\n)(.*?)(<!-- /faults -->)", re.DOTALL)
 

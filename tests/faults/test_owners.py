@@ -1,5 +1,6 @@
 """A disk or a database at fault under what an owner asks for: a sentence that says what to do, and nothing changed."""
 
+import base64
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -12,11 +13,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bridge.model.failures import BridgeError, StoreError
+from bridge.model.failures import BridgeError, StoreError, StoreUnavailable
+from bridge.model.secret import Secret
 from bridge.model.settings import Settings
 from bridge.serve.bridge import running_bridge
 from bridge.serve.offline import administer_offline
-from bridge.store import inline
+from bridge.store import inline, open_store, opening
 from bridge.telemetry import set_instant_hook
 from tests.cli.running import run
 from tests.faults.house import HEALED, LETTER, house, inbox
@@ -36,6 +38,7 @@ COMMANDS: Mapping[str, dict[str, Any]] = {
     "device_forget": {"device": "fax"},
     "account_accept": {"account": "anna"},
     "account_forget": {"account": "anna"},
+    "import_uidls": {"device": "fax", "pairs": [[2, "former-2"]]},
     "resume": {},
     "backup": {},
 }
@@ -215,6 +218,41 @@ def test_a_start_on_a_database(tmp_path: Path, name: str) -> None:
 
     with damaged(tmp_path, how), pytest.raises(StoreError, match=words):
         trio.run(start, clock=MockClock(autojump_threshold=0))
+
+
+def test_a_database_that_somebody_else_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a start and for every command: who is asked to let go, and all is as it was then."""
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+    settings = lived(tmp_path)
+    before = content(tmp_path)
+
+    async def start() -> None:
+        async with running_bridge(settings, runner=inline):
+            pass
+
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another program holds it locked: close that program"):
+            trio.run(start, clock=MockClock(autojump_threshold=0))
+        for command, arguments in COMMANDS.items():
+            with pytest.raises(StoreError, match="another program holds it locked: close that program"):
+                administer_offline(settings, command, arguments)
+    assert content(tmp_path) == before
+    trio.run(start, clock=MockClock(autojump_threshold=0))
+
+
+async def test_a_secret_on_a_full_disk(small_disk: Path) -> None:
+    """The one that was kept before is the one that is kept."""
+    async with open_store(small_disk / "state") as store:
+        await store.use_keys([Secret(base64.b64encode(bytes(32)).decode())])
+        await store.save_secret("oauth", "anna", Secret("first"))
+        fill(small_disk)
+        with pytest.raises(StoreUnavailable, match="its disk is full: make room"):
+            await store.save_secret("oauth", "anna", Secret(900_000 * "x"))
+        assert await store.load_secret("oauth", "anna") == Secret("first")
+        make_room(small_disk)
+        await store.save_secret("oauth", "anna", Secret("second"))
+        assert await store.load_secret("oauth", "anna") == Secret("second")
 
 
 def test_what_stands_at_the_shell(tmp_path: Path) -> None:

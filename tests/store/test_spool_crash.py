@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from bridge.store import inline
+from tests.faults.outcome import Outcome
 from tests.store.crashing_spool import LARGE, STEPS
 from tests.store.spooling import held, letter, read, spooled_files, spooling
 from tests.store.test_crash import crash
@@ -21,6 +22,12 @@ AFTER = [
     *(("spool.committed", times, HELD[step]) for times, step in enumerate(STEPS[1:4], 1)),
     ("spool.taken_out", 1, HELD["dropped"]),
 ]
+
+OUTCOME = Outcome(
+    hears="–",
+    within="a restart",
+    left="what is said to be spooled is there, whole",
+)
 
 
 async def found(state_dir: Path) -> list[int]:

@@ -11,12 +11,19 @@ from trio.testing import MockClock
 from bridge.model.names import EntrySeq
 from bridge.store import Store, inline
 from bridge.telemetry import set_instant_hook
+from tests.faults.outcome import Outcome
 from tests.store.spooling import DAY, account, held, keep, letter, read, spooled_files, spooling
 from tests.store.support import FAMILY, FAX, plan
 
 LARGE = 50_000
 LATER = 301.0
 """Seconds after which it is tried again."""
+
+OUTCOME = Outcome(
+    hears="its messages; `status` says why no more are kept",
+    within="at once; tried again after 5 minutes",
+    left="what was spooled before; the database has its room",
+)
 
 
 def free(disk: Path) -> int:
