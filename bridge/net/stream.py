@@ -119,8 +119,10 @@ class Stream:
         """Send OpenSSL's alert for a handshake that failed, as far as the kernel takes it: by it the other side knows
         what to try instead, or to tell its user. Trio leaves it lying in the stream.
         """
-        with contextlib.suppress(OSError):
-            self.transport.send_now(vars(secure)["_outgoing"].read())
+        pending = vars(secure).get("_outgoing")
+        if isinstance(pending, ssl.MemoryBIO):
+            with contextlib.suppress(OSError):
+                self.transport.send_now(pending.read())
 
     async def aclose(self) -> None:
         """Close in good order: everything sent arrives, then an end (with close_notify under TLS).
