@@ -53,30 +53,32 @@ class Loopback:
 
     async def _exchange(self, stream: Stream, read: Read) -> Back | None:
         try:
-            status, words, back = self._judge(await _head(stream), read)
+            status, words, back = judge(await _head(stream), self._path, read)
             await stream.send_all(_reply(status, words))
             await stream.aclose()
         except NetError:
             return None
         return back
 
-    def _judge(self, head: bytes, read: Read) -> tuple[str, str, Back | None]:
-        method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-        target, _, version = rest.rpartition(" ")
-        if not version.startswith("HTTP/1.") or not target.startswith("/"):
-            return "400 Bad Request", "This is no request.", None
-        if method != "GET":
-            return "405 Method Not Allowed", "Only a browser that signed in is expected here.", None
-        path, _, query = target.partition("?")
-        if path != self._path:
-            return "404 Not Found", "There is nothing here.", None
-        try:
-            back = read(query)
-        except NotOurs as wrong:
-            return "400 Bad Request", f"Not taken: {wrong}.", None
-        if back.error:
-            return "200 OK", "Nobody was signed in. What to do is told where popbridge was started.", back
-        return "200 OK", "That is all that was needed here: you can close this window.", back
+
+def judge(head: bytes, path: str, read: Read) -> tuple[str, str, Back | None]:
+    """Give the status and words to answer a request's head with, and what a browser came back with, if that is it."""
+    method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+    target, _, version = rest.rpartition(" ")
+    if not version.startswith("HTTP/1.") or not target.startswith("/"):
+        return "400 Bad Request", "This is no request.", None
+    if method != "GET":
+        return "405 Method Not Allowed", "Only a browser that signed in is expected here.", None
+    asked, _, query = target.partition("?")
+    if asked != path:
+        return "404 Not Found", "There is nothing here.", None
+    try:
+        back = read(query)
+    except NotOurs as wrong:
+        return "400 Bad Request", f"Not taken: {wrong}.", None
+    if back.error:
+        return "200 OK", "Nobody was signed in. What to do is told where popbridge was started.", back
+    return "200 OK", "That is all that was needed here: you can close this window.", back
 
 
 async def _head(stream: Stream) -> bytes:

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from urllib.parse import unquote_plus
 
 from bridge.model.secret import Secret
 from bridge.oauth.answers import NoMeaning, error_of, granted, passing, quoted
+from bridge.oauth.browser import Asking, NotOurs
+from bridge.oauth.device import device_code_of
 from bridge.oauth.http import Answer
+from bridge.oauth.loopback import judge
 from bridge.sasl import (
     SERVERS,
     Conversation,
@@ -107,6 +111,34 @@ def tokens(octets: bytes) -> None:
                 found = granted(answer, 1000.0)
                 assert found.tokens.access.reveal().isprintable()
                 assert found.tokens.expires_at < 1000.0 + 367 * 86_400
+            with suppress(NoMeaning):
+                code = device_code_of(answer)
+                assert f"{code.user_code}{code.uri}{code.complete}".isprintable()
+                assert 0 < code.seconds <= 3600
+                assert 0 < code.interval <= 60
+
+
+ASKING = Asking("http://127.0.0.1:5", Secret("the-state"), Secret("the-verifier"))
+
+
+def redirects(octets: bytes) -> None:
+    """A browser says these to the port that it is sent back to, and somebody pastes them: only our answer is taken."""
+    status, words, back = judge(octets, "/", lambda query: ASKING.came_back(query, ""))
+    assert (back is not None) == status.startswith("200")
+    assert words.isprintable()
+    text = octets.decode("utf-8", "replace")
+    assert back is None or "state=the-state" in unquote_plus(text)
+    with suppress(NotOurs):
+        ASKING.pasted(text, "https://login.example.org")
+
+
+REDIRECTS: Sequence[bytes] = (
+    b"GET /?code=c-1&state=the-state HTTP/1.1\r\nHost: 127.0.0.1:5\r\n\r\n",
+    b"GET /?error=access_denied&error_description=no&state=the-state HTTP/1.1\r\n\r\n",
+    b"GET /favicon.ico HTTP/1.0\r\n\r\n",
+    b"http://127.0.0.1:5/?code=c-1&state=the-state&iss=https://login.example.org",
+    b"c-1",
+)
 
 
 def _lines(*lines: bytes) -> bytes:
@@ -152,7 +184,7 @@ ANSWERS: Sequence[bytes] = (
     b'{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600,"refresh_token":"tGzv3JOkF0XG5"}',
     b'{"error":"invalid_request","error_description":"a word of the server\'s"}',
     # RFC 8628 §3.2
-    b'{"device_code":"GmRhmhcxhwAzkoEqiMEg","user_code":"WDJB-MJHT","expires_in":1800,"interval":5}',
+    b'{"device_code":"GmRhmhcxhwAzkoEqiMEg","user_code":"WDJB-MJHT","verification_uri":"https://x.example/d","expires_in":1800}',
     b"access_token=e72e16c7e42f292c6912e7710c838347ae178b4a&scope=user%2Cgist&token_type=bearer",
     b'{"access_token":"a","token_type":"bearer","id_token":"e30.eyJlbWFpbCI6ImEifQ.x"}',
 )

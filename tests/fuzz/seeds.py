@@ -139,6 +139,7 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     "responses": conversations.RESPONSES,
     "challenges": conversations.CHALLENGES,
     "tokens": conversations.ANSWERS,
+    "redirects": conversations.REDIRECTS,
     "search": texts.SEARCHES,
     "names": texts.NAMES,
     "identity": (*texts.HEADERS, *_MESSAGES),

@@ -158,6 +158,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "responses": conversations.responses,
     "challenges": conversations.challenges,
     "tokens": conversations.tokens,
+    "redirects": conversations.redirects,
     "search": texts.search,
     "names": texts.names,
     "identity": texts.identity,

@@ -26,6 +26,7 @@ SLOW = {
     "challenges": 20,
     "responses": 4,
     "tokens": 4,
+    "redirects": 4,
     "search": 4,
     "names": 4,
     "identity": 4,
