@@ -103,7 +103,6 @@ class Keeper:
         self._tokens: Tokens | None = None
         self._term: Term | None = None
         self._unsaved: Tokens | None = None
-        self._failed: UpstreamError | None = None
         self._needed: SignInNeeded | None = None
         self._problem = ""
         self._refreshed_at: float | None = None
@@ -126,10 +125,7 @@ class Keeper:
         if (fit := self._fit(refused)) is not None:
             await trio.lowlevel.checkpoint()
             return fit
-        before = self._failed
         async with self._turn:
-            if self._failed is not None and self._failed is not before:
-                raise self._failed
             await self._load()
             return self._fit(refused) or await self._renewed(refused)
 
@@ -255,7 +251,7 @@ class Keeper:
         count("token_refreshes")
         self._take(fresh, new=True)
         self._refreshed_at = self._now()
-        self._failed, self._needed, self._problem, self._backoff = None, None, "", FIRST_BACKOFF
+        self._needed, self._problem, self._backoff = None, "", FIRST_BACKOFF
         log.info("token.refreshed", account=self._name, expires_at=fresh.expires_at or None)
 
     async def _keep(self, fresh: Tokens) -> None:
@@ -283,7 +279,7 @@ class Keeper:
         if self._needed is None or str(self._needed) != str(failure):
             count("sign_ins_needed")
             log.error("account.needs_sign_in", account=self._name, problem=str(failure))
-        self._failed, self._needed, self._problem = failure, failure, str(failure)
+        self._needed, self._problem = failure, str(failure)
         self._quiet_until = trio.current_time() + NEEDED_SECONDS
         return failure
 
@@ -292,7 +288,7 @@ class Keeper:
         count("token_refreshes_failed")
         if str(failure) != self._problem:
             log.warning("token.not_refreshed", account=self._name, problem=str(failure))
-        self._failed, self._problem = failure, str(failure)
+        self._problem = str(failure)
         asked = failure.pause if isinstance(failure, UpstreamUnavailable) else 0.0
         self._quiet_until = trio.current_time() + max(asked, self._backoff * (1 + self._chance()) / 2)
         self._backoff = min(self._backoff * 2, LAST_BACKOFF)

@@ -1,6 +1,6 @@
 """How passwords are given: to Dovecot, which has these mechanisms too, and to servers that do them wrongly."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +11,8 @@ from bridge.model.failures import UpstreamBroken, UpstreamLoginFailed, UpstreamR
 from bridge.model.names import AccountId
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings
+from bridge.sasl.scram import proves, salted_password, scram_keys, server_signature
+from bridge.sasl.scram_client import QUICK_ROUNDS
 from bridge.upstream.signin import SignIn
 from tests.support.dovecot import Dovecot, dovecot_missing
 from tests.upstream.beds import Bed
@@ -121,6 +123,21 @@ class TestScripted:
         async with scripted("AUTH=SCRAM-SHA-1 SASL-IR", play) as (_, sign_in):
             with pytest.raises(UpstreamBroken, match="did not show that it knows the password"):
                 await sign_in.link()
+
+    async def test_more_rounds_than_are_made_on_the_spot(self) -> None:
+        async def play(told: Told) -> None:
+            bare = b64decode((await told.command()).split()[-1]).decode().removeprefix("n,,")
+            asked = f"{bare.partition('r=')[2]}x", b64encode(b"salt").decode(), 2 * QUICK_ROUNDS
+            first = "r={},s={},i={}".format(*asked)
+            final, _, proof = (await told.challenge(first)).partition(",p=")
+            salted = salted_password("SHA-256", Secret(PASSWORD), b"salt", asked[2])
+            keys, message = scram_keys("SHA-256", salted), f"{bare},{first},{final}".encode()
+            assert proves("SHA-256", keys, message, b64decode(proof))
+            await told.challenge(f"v={b64encode(server_signature('SHA-256', keys, message)).decode()}")
+            await told.say("{tag} OK come in")
+
+        async with scripted("AUTH=SCRAM-SHA-256 SASL-IR", play) as (_, sign_in):
+            await (await sign_in.link()).close()
 
     async def test_what_is_not_carried_out_is_passed_over(self) -> None:
         async def play(told: Told) -> None:
