@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import trio
 
-from bridge.model.failures import SignInNeeded, UpstreamError
+from bridge.model.failures import UpstreamError
 from bridge.model.oauth import OAuthSettings
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings, Settings
@@ -35,7 +35,7 @@ def opened(settings: Settings, account: AccountSettings, access: Secret) -> Open
 
 
 async def _opened(account: AccountSettings, access: Secret, timeout: float) -> Opened:
-    source = _Once(account.name, access)
+    source = _Once(access)
     try:
         report = await Account(account, timeout=timeout, tokens=source).probe()
     except (UpstreamError, NetError) as failure:
@@ -48,16 +48,12 @@ async def _opened(account: AccountSettings, access: Secret, timeout: float) -> O
 
 
 class _Once:
-    """The one token that there is; one that is not taken is not replaced."""
+    """The one token that there is. What a server says that does not take it is told by who asked for it twice."""
 
-    def __init__(self, account: str, access: Secret) -> None:
-        self._account = account
+    def __init__(self, access: Secret) -> None:
         self._access = access
 
     async def token(self, refused: Secret | None = None) -> Secret:
         """Give it."""
         await trio.lowlevel.checkpoint()
-        if refused is not None:
-            sentence = f"account {self._account}: the IMAP server does not take the new token"
-            raise SignInNeeded(self._account, sentence)
         return self._access
