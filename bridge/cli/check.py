@@ -11,7 +11,7 @@ from bridge.cli.administering import administer_with
 from bridge.cli.listener_notes import listener_notes
 from bridge.cli.settings import config_option, config_path, settings
 from bridge.config.advice import advice
-from bridge.config.problems import printable
+from bridge.config.problems import dotted, printable
 from bridge.config.weaknesses import weaknesses
 from bridge.model.failures import BridgeError, ConfigError
 from bridge.model.settings import ListenerSettings, Settings
@@ -56,6 +56,11 @@ def _unusable(loaded: Settings) -> Iterator[str]:
             yield f"account.{account.name}.ca_file: {failure}"
         if account.oauth is not None and account.oauth.key.reveal() and (problem := key_problem(account.oauth)):
             yield f"account.{account.name}.oauth: {problem}"
+    for passed in loaded.passthrough.values():
+        try:
+            client_context(passed.account.ca_file)
+        except BridgeError as failure:
+            yield f"{dotted(('passthrough', passed.domain, 'ca_file'))}: {failure}"
 
 
 def _summary(loaded: Settings) -> Iterator[str]:
@@ -66,6 +71,9 @@ def _summary(loaded: Settings) -> Iterator[str]:
     for account in loaded.accounts.values():
         token = f" token={account.oauth.authority} flow={account.oauth.flow}" if account.oauth else ""
         yield f"account {account.name}: {account.user} at {account.host} port {account.port} tls={account.tls}{token}"
+    for passed in loaded.passthrough.values():
+        place = f"{passed.account.host} port {passed.account.port} tls={passed.account.tls}"
+        yield f"passthrough {passed.domain}: at {place} remember={str(passed.remember).lower()}"
     names = {account.id: account.name for account in loaded.accounts.values()}
     for device in loaded.devices.values():
         sources = ", ".join(f"{names[source.account]}/{source.mailbox}" for source in device.sources)

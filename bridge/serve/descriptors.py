@@ -21,7 +21,9 @@ def room_for_sessions(settings: Settings) -> int:
     Where the hard limit is too low that is less than `max_sessions`, and said in the log: what goes on inside must
     never lack a descriptor because of who connects.
     """
-    others = OWN + MOST_REFUSALS + sum(2 * account.max_connections for account in settings.accounts.values())
+    connections = sum(account.max_connections for account in settings.accounts.values())
+    connections += sum(each.max_accounts * each.account.max_connections for each in settings.passthrough.values())
+    others = OWN + MOST_REFUSALS + 2 * connections
     if any(listener.proxy_protocol for listener in settings.listeners):
         others += MOST_ANNOUNCING
     wanted = others + settings.server.max_sessions

@@ -1,6 +1,7 @@
 """Passthrough before a whole bridge: who gets in, what is asked upstream for it, and what is there afterwards."""
 
 import time
+from base64 import b64encode
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 import trio
 
 from bridge.model.failures import StoreUnavailable
+from bridge.model.names import AccountId, DeviceId
+from bridge.model.secret import Secret
+from bridge.model.settings import DeviceSettings, Source
 from bridge.sandbox import Rule, Script
 from bridge.sandbox.faults import Bye
 from bridge.serve import passing
@@ -19,6 +23,7 @@ from bridge.upstream import pool
 from tests.passthrough.house import (
     ANN,
     BEN,
+    DOMAIN,
     House,
     device_ids,
     house,
@@ -287,6 +292,47 @@ async def test_a_reload_to_another_server_goes_there(tmp_path: Path) -> None:
         assert await at.subjects(ANN) == ["a1", "a2", "elsewhere"]
 
 
+async def test_a_reload_that_remembers_no_longer_forgets(tmp_path: Path) -> None:
+    server = upstream()
+    async with serving(server) as port:
+        async with house(settings(tmp_path, passthrough(port))) as at:
+            await at.session(ANN, Device.stat)
+            at.settings = settings(tmp_path, passthrough(port, remember=False))
+            await at.bridge.reload()
+            assert (await at.domain())["remembered"] == 0
+            assert await at.subjects(ANN) == ["a1", "a2"]
+        async with house(settings(tmp_path, passthrough(port))) as at:
+            assert (await at.account())["state"] == "asleep"
+
+
+async def test_what_another_key_sealed_is_asked_for_again(tmp_path: Path) -> None:
+    server = upstream()
+    async with serving(server) as port:
+        async with house(settings(tmp_path, passthrough(port))) as at:
+            await at.session(ANN, Device.stat)
+        other = settings(tmp_path, passthrough(port))
+        key = Secret(b64encode(bytes(32)).decode())
+        async with house(replace(other, server=replace(other.server, token_keys=(key,)))) as at:
+            assert (await at.account())["state"] == "asleep"
+            assert await at.subjects(ANN) == ["a1", "a2"]
+            assert (await at.domain())["remembered"] == 1
+
+
+async def test_a_device_of_the_configuration_goes_first(tmp_path: Path) -> None:
+    server = upstream()
+    async with serving(server) as port:
+        configured = settings(tmp_path, passthrough(port))
+        account = replace(configured.passthrough[DOMAIN].account, id=AccountId("b"), name="b", user=BEN)
+        account = replace(account, password=Secret("ben-secret-1"))
+        source = (Source(account.id, "INBOX"),)
+        own = DeviceSettings(DeviceId("den"), "den", ANN, Secret("of the device"), source)
+        configured = replace(configured, accounts={account.id: account}, devices={own.id: own})
+        async with house(configured) as at:
+            assert await at.subjects(ANN, "of the device") == ["b1"]
+            assert (await at.refusal(ANN)).startswith(AUTH)
+            assert await at.subjects(f"{ANN}+den") == ["a1", "a2"]
+
+
 async def test_a_forgotten_account_is_asked_for_again(tmp_path: Path) -> None:
     server = upstream()
     async with serving(server) as port:
@@ -302,6 +348,7 @@ async def test_a_forgotten_account_is_asked_for_again(tmp_path: Path) -> None:
             assert (found["accounts"], found["devices"], found["passthrough"][0]["remembered"]) == ([], [], 0)
             assert await at.subjects(ANN, "ann-secret-2") == ["a1", "a2"]
             await at.ask("device_forget", device=ANN)
+            assert await at.bridge._store.secret_owners("remembered") == {}
         async with house(settings(tmp_path, passthrough(port))) as at:
             assert (await at.domain())["accounts"] == 0
 
