@@ -67,9 +67,9 @@ POLICIES = (
     Policy(
         "hide large ones, spooled",
         {"on_delete": "hide"},
-        (*SPOOLING, *SENDING, *ALWAYS),
+        (*SENDING, *SPOOLING, *ALWAYS),
         account={"spool": "ahead"},
         octets=400_000,
-        short=len(SPOOLING + SENDING),
+        short=2,
     ),
 )

@@ -24,7 +24,7 @@ PIECE = 65_536
 LARGE = large_message(3_000_000)
 HEADER = b"* 1 FETCH (UID 1 BODY[HEADER.FIELDS (X)] {60000}\r\n"
 SECONDS = 30.0
-PATIENCE = 2
+PATIENCE = 1
 """`upstream_timeout`: what is slow to read is given up after that, however much more would come."""
 
 OUTCOME = Outcome(
