@@ -95,15 +95,13 @@ async def test_it_finds_each_wrong_login_and_nothing_else(autojump_clock: MockCl
     assert any("session.closed" in line for line in lines)
 
 
+@pytest.mark.skipif(shutil.which("fail2ban-regex") is None, reason="fail2ban-regex is not installed")
 async def test_fail2ban_itself_finds_them(autojump_clock: MockClock, log: io.StringIO, tmp_path: Path) -> None:
-    program = shutil.which("fail2ban-regex")
-    if program is None:
-        pytest.skip("fail2ban-regex is not installed")
     async with trio.open_nursery() as nursery:
         await attack(nursery)
         nursery.cancel_scope.cancel()
     written = tmp_path / "popbridge.log"
     written.write_text(log.getvalue())
-    command = [program, "--out", "ip", str(written), str(FAIL2BAN / "filter.conf")]
+    command = ["fail2ban-regex", "--out", "ip", str(written), str(FAIL2BAN / "filter.conf")]
     done = await trio.to_thread.run_sync(lambda: subprocess.run(command, capture_output=True, text=True, check=True))
     assert sorted(done.stdout.split()) == sorted(list(PEERS) * len(LOGINS))
