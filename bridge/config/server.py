@@ -43,7 +43,8 @@ class Server(Table):
         entry("info", "the least important log lines that are written")
     )
     upstream_timeout: Annotated[float, seconds(1)] = entry(
-        20, "how long an IMAP command may take as a whole, or the octets of a message may stand still"
+        20,
+        "how long an IMAP command may take as a whole, all of a sign-in twice that; or how long a message stands still",
     )
     login_timeout: Annotated[float, seconds(1)] = entry(
         180, "how long a device may take from connecting to its login, TLS included"

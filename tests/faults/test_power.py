@@ -1,6 +1,7 @@
 """A power cut: what was acknowledged is on the disk, and what was not is whole or not there at all."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -49,8 +50,19 @@ async def test_what_quit_acknowledged_outlives_it(tmp_path: Path, autojump_clock
         assert await at.listed() == [known[0], *known[2:]]
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_a_log_that_ends_early_is_an_earlier_time(tmp_path: Path, autojump_clock: MockClock, seed: int) -> None:
+def end(octets: bytearray, at: int) -> None:
+    del octets[at:]
+
+
+def overwrite(octets: bytearray, at: int) -> None:
+    octets[at : at + 100] = bytes(len(octets[at : at + 100]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("how", [end, overwrite], ids=["ends early", "overwritten"])
+async def test_a_log_at_fault_is_an_earlier_time(
+    tmp_path: Path, autojump_clock: MockClock, seed: int, how: Callable[[bytearray, int], None]
+) -> None:
     """Whatever of the log was not written yet: an older state, in which every name is the one that it was."""
     upstream, after = inbox(), tmp_path / "after"
     async with house(tmp_path, upstream) as at:
@@ -61,7 +73,9 @@ async def test_a_log_that_ends_early_is_an_earlier_time(tmp_path: Path, autojump
         async with at.session() as device:
             await device.ok("DELE 2")
         keep(tmp_path / "state", after / "state")
-    log = after / "state" / f"{DATABASE}-wal"
-    log.write_bytes(log.read_bytes()[: Random(seed).randrange(log.stat().st_size)])
+    log, chance = after / "state" / f"{DATABASE}-wal", Random(seed)
+    octets = bytearray(log.read_bytes())
+    how(octets, chance.randrange(len(octets)))
+    log.write_bytes(octets)
     async with house(after, upstream) as at:
         assert await at.listed() in (known, [known[0], *known[2:]])
