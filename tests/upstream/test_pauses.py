@@ -154,6 +154,16 @@ class TestCrowded:
             await trio.sleep(FEWER_SECONDS)
             assert (account.health.most, account.health.fewer_until) == (4, 0)
 
+    async def test_by_half_a_connection(self, autojump_clock: MockClock, alone: Bed) -> None:
+        """Exchange Online counts connections for a while that have ended, and then has no place for another one."""
+        uid = alone.sandbox.deliver("anna", LETTER)
+        half = Answer("BAD", "User is authenticated but not connected.")
+        async with running(alone.settings(max_connections=4)) as account, account.watch() as watcher:
+            await watcher.examine(INBOX)
+            alone.sandbox.script = Script([Rule("command", half, "EXAMINE")])
+            assert await read(account, place_of(alone, uid)) == LETTER
+            assert account.health.most < 4
+
 
 class TestOneAtATime:
     """An account signs in one connection at a time, and who waits for that shares its failure."""
