@@ -41,7 +41,7 @@ class Account(Table):
     provider: Annotated[str, Reads(values.known(tuple(PRESETS), "provider"), "name")] = entry(
         "",
         "whose server it is: gives `host`, `port`, `tls`, `max_connections` and `quirks` that are not given, and says"
-        " what is wanted there; [providers.md](providers.md) has the names",
+        " what is wanted there; docs/providers.md has the names",
         sample="gmail",
     )
     host: Annotated[str, Reads(values.host, "host")] = entry(
