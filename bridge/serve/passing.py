@@ -45,6 +45,9 @@ ASLEEP_AFTER = 30 * 86400.0
 is still to be done there: its next login has it watched again.
 """
 
+MOST_DEVICES = 100
+"""Devices of one account, by its tags: more were made up by a program that makes a new one at each login."""
+
 REMEMBER_SECONDS = 15.0
 """What keeping a password may take, whatever becomes of the session meanwhile."""
 
@@ -74,7 +77,7 @@ class PassedThrough:
         self._leases = leases
         self._hash = hash_password
         self._now = now
-        self._taken = taken_logins(configured)
+        self._taken, self._expire = taken_logins(configured), _expire(configured)
         self._logins: dict[DeviceId, PassedLogin] = {}
         self._passwords: dict[AccountId, Secret] = {}
         self._verifiers: dict[AccountId, PasswordHash] = {}
@@ -99,6 +102,7 @@ class PassedThrough:
         for login in logins.values():
             self._used[login.account] = max(self._used.get(login.account, 0.0), last.get(login.device, self._now()))
         self._logins, self._taken, self.configured = logins, taken_logins(configured), configured
+        self._expire = _expire(configured)
 
     def publish(self) -> None:
         """Show in `settings` what `load` took up: by now it runs."""
@@ -163,8 +167,7 @@ class PassedThrough:
     @property
     def expire(self) -> str | None:
         """What EXPIRE tells strangers."""
-        passed = (each.device for each in self.configured.passthrough.values())
-        return expire_for_strangers([*self.configured.devices.values(), *passed])
+        return self._expire
 
     def read(self, login: str) -> PassedLogin | None:
         """Give what a login means; a device of the configuration goes first."""
@@ -206,8 +209,9 @@ class PassedThrough:
             if self._table(login) is not passthrough:
                 raise _changed(login)
             if running is None:
-                self._make_room(passthrough)
+                self._check_room(passthrough)
             await self._accounts.install(proven)
+            self._make_room(passthrough, account)
             self._passwords[account], self._used[account] = password, self._now()
         if passthrough.remember:
             with trio.CancelScope(shield=True), trio.move_on_after(REMEMBER_SECONDS):
@@ -227,13 +231,16 @@ class PassedThrough:
         account, passthrough = login.account, self._table(login)
         self._used[account] = self._now()
         if login.device not in self._logins:
+            if len(self.logins(account)) >= MOST_DEVICES:
+                raise NoRoom(f"account {account} has {MOST_DEVICES} devices: `device forget` makes room for another")
             await self._store.register([account], [login.device])
             self._logins[login.device] = login
             self.settings = with_passed(self.settings, [login])
             log.info("passthrough.device", device=login.device, account=account)
         if self._accounts.running(account) is None:
-            self._make_room(passthrough)
+            self._check_room(passthrough)
             await self._accounts.start(with_passed(self.configured, [login], self._passwords), account)
+            self._make_room(passthrough, account)
         else:
             self._accounts.follow(account)
         device = self.settings.devices.get(login.device)
@@ -248,18 +255,23 @@ class PassedThrough:
             raise _changed(login)
         return found
 
-    def _make_room(self, passthrough: PassthroughSettings) -> None:
-        """Retire the account of the domain that was idle longest, where as many run as may."""
-        running = [one for one in self._running() if _domain(one) == passthrough.domain]
-        if len(running) < passthrough.max_accounts:
-            return
-        in_session = self._in_session()
-        idle = [one for one in running if one not in in_session]
-        if not idle:
+    def _check_room(self, passthrough: PassthroughSettings) -> None:
+        """Raise `NoRoom` where as many of the domain's accounts run as may, and none of them is idle."""
+        running = self._running_of(passthrough)
+        if len(running) >= passthrough.max_accounts and not set(running) - self._in_session():
             raise NoRoom(
                 f"passthrough {passthrough.domain}: {len(running)} accounts run (`max_accounts`), none is idle"
             )
-        self._retire(min(idle, key=lambda one: self._used.get(one, 0.0)))
+
+    def _make_room(self, passthrough: PassthroughSettings, newcomer: AccountId) -> None:
+        """Retire the accounts of the domain that were idle longest, as far as more run than may."""
+        running = self._running_of(passthrough)
+        idle = sorted(set(running) - self._in_session() - {newcomer}, key=lambda one: self._used.get(one, 0.0))
+        for account in idle[: max(0, len(running) - passthrough.max_accounts)]:
+            self._retire(account)
+
+    def _running_of(self, passthrough: PassthroughSettings) -> list[AccountId]:
+        return [one for one in self._running() if _domain(one) == passthrough.domain]
 
     # --- keeping house
 
@@ -273,9 +285,12 @@ class PassedThrough:
                 log.error("passthrough.paused", problem=str(failure))
 
     async def _tend(self) -> None:
-        late = self._now() - ASLEEP_AFTER
-        sleepy = any(self._used.get(account, 0.0) < late for account in self._running())
-        busy = await self._store.accounts_with_promises() if sleepy else frozenset()
+        late, running = self._now() - ASLEEP_AFTER, self._running()
+        asleep = self._verifiers.keys() - set(running)
+        sleepy = any(self._used.get(account, 0.0) < late for account in running)
+        busy = await self._store.accounts_with_promises() if sleepy or asleep else frozenset()
+        for account in asleep & busy:
+            await self._wake(account)
         self._used.update(dict.fromkeys(self._in_session(), self._now()))
         for account in self._running():
             self._tend_to(account, self._now() - self._used.get(account, 0.0), busy)
@@ -288,6 +303,15 @@ class PassedThrough:
             self._retire(account)
         elif idle > AFTER_SESSION and self._follows(account):
             self._accounts.rest(account)
+
+    async def _wake(self, account: AccountId) -> None:
+        """Run an account at which something is still to be done, where there is room."""
+        login = next(iter(self.logins(account)), None)
+        if login is None or account not in self._passwords:
+            return
+        passthrough = self.configured.passthrough[login.domain]
+        if len(self._running_of(passthrough)) < passthrough.max_accounts:
+            await self._accounts.start(with_passed(self.configured, [login], self._passwords), account)
 
     def _follows(self, account: AccountId) -> bool:
         running = self._accounts.running(account)
@@ -364,6 +388,11 @@ class PassedThrough:
             "wrong": sum(state == "needs sign-in" for state in states),
             "unreachable": sum(state == "offline" for state in states),
         }
+
+
+def _expire(configured: Settings) -> str | None:
+    passed = (each.device for each in configured.passthrough.values())
+    return expire_for_strangers([*configured.devices.values(), *passed])
 
 
 def _domain(account: AccountId) -> str:

@@ -287,7 +287,7 @@ class DeviceSession:
         try:
             device = await self._services.doorkeeper.admit(login.name, login.password, self.peer)
         except BridgeError as failure:
-            self._not_now(login.name, failure)
+            self._not_now(login.name, self._group, failure)  # whoever it is: a stranger may give any name
             return
         if device is None:
             self._turn_away(login.name)
@@ -317,7 +317,7 @@ class DeviceSession:
             maildrop = await self._services.maildrops.open(device, self.id)
         except BridgeError as failure:
             self._lease.close()
-            self._not_now(device.id, failure)
+            self._not_now(device.id, device.id, failure)
             return
         count("logins_ok")
         self._scope.deadline = float("inf")
@@ -339,11 +339,11 @@ class DeviceSession:
         )
         self._pop3.login_accepted(len(maildrop), maildrop.total, offered)
 
-    def _not_now(self, device: str, failure: BridgeError) -> None:
-        """Refuse a login that may be right, or is."""
+    def _not_now(self, device: str, about: str, failure: BridgeError) -> None:
+        """Refuse a login that may be right, or is. `about` is what lines of the log are counted by."""
         count("logins_temporary")
         reply = answer(failure)
-        seldom.say(reply.level, "login.refused", device, device=device, peer=str(self.peer), problem=str(failure))
+        seldom.say(reply.level, "login.refused", about, device=device, peer=str(self.peer), problem=str(failure))
         self._pop3.login_refused(reply.text, reply.code)
 
     def _open_transaction(self, device: DeviceSettings, maildrop: Maildrop) -> Transaction:

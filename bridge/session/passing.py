@@ -102,7 +102,8 @@ class PassingDoorkeeper:
         digest, group = self._digest(login.account, password), peer_group(peer)
         known = await self._known(login, password, digest, group)
         if known is None:
-            async with self._turn(("account", login.account), 1), self._turn(("address", group), AT_ONCE):
+            # Who waits for a turn of their address keeps no account's.
+            async with self._turn(("address", group), AT_ONCE), self._turn(("account", login.account), 1):
                 # Whoever had the turn before may have asked the same.
                 known = self._remembered(login, digest)
                 if known is None:

@@ -256,6 +256,33 @@ async def test_idle_accounts_give_way_where_there_is_no_room(tmp_path: Path) -> 
         assert await at.subjects(ANN) == ["a1", "a2"]
 
 
+async def test_an_account_at_which_something_is_to_be_done_is_woken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "TEND_SECONDS", 0.05)
+    server = upstream()
+    async with serving(server) as port:
+        table = replace(passthrough(port, on_delete="trash"), max_accounts=1)
+        slow = settings(tmp_path, table)
+        async with house(replace(slow, server=replace(slow.server, undo_window=1))) as at:
+            await at.session(ANN, delete_first)
+            await at.session(BEN, Device.stat)
+            await at.until(lambda found: found["accounts"][0]["state"] == "asleep")
+            await at.ask("account_forget", account=BEN)
+            await at.until(lambda _: len(server.mailbox(ANN, "Trash")))
+
+
+async def test_an_account_has_so_many_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passing, "MOST_DEVICES", 2)
+    server = upstream()
+    async with serving(server) as port, house(settings(tmp_path, passthrough(port))) as at:
+        for login in (ANN, f"{ANN}+den", BEN):
+            await at.session(login, Device.stat)
+        assert (await at.refusal(f"{ANN}+attic")).startswith(TEMPORARY)
+        await at.ask("device_forget", device=f"{ANN}+den")
+        await at.session(f"{ANN}+attic", Device.stat)
+
+
 def during_a_session(at: House) -> tuple[str, int]:
     """Have Ann log in while Ben is in a session; gives what she hears, and how many messages he still has."""
     with at.device(BEN) as ben:

@@ -164,6 +164,18 @@ async def test_a_hundred_guesses_of_one_address_ask_little_and_keep_the_owner_fr
     assert await heard(keeper, ANN, Secret("new secret of ann")) == "in"
 
 
+async def test_who_guesses_at_many_keeps_nobody_waiting_for_a_new_password(
+    keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
+) -> None:
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(heard, keeper, (f"user{number}@example.org", ANN)[number == 19], WRONG, AWAY)
+        await trio.sleep(0.1)
+        began = trio.current_time()
+        assert await heard(keeper, ANN, RIGHT) == "in"
+        assert trio.current_time() - began < 2 * UPSTREAM_SECONDS
+
+
 async def test_one_address_and_one_domain_have_their_bounds(
     keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
 ) -> None:
