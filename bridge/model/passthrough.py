@@ -106,17 +106,17 @@ class Remembered(NamedTuple):
     """What is kept, sealed, of a password that an upstream took: itself, and its slow hash `scrypt$…`."""
 
     password: Secret
-    verifier: str
+    verifier: Secret
 
     def secret(self) -> Secret:
         """Give both in one text, to be sealed."""
-        return Secret(json.dumps({"password": self.password.reveal(), "verifier": self.verifier}))
+        return Secret(json.dumps({"password": self.password.reveal(), "verifier": self.verifier.reveal()}))
 
     @classmethod
     def read(cls, secret: Secret) -> "Remembered | None":
         """Give what `secret` made; None for another text."""
         try:
             found = json.loads(secret.reveal())
-            return cls(Secret(found["password"]), str(found["verifier"]))
+            return cls(Secret(str(found["password"])), Secret(str(found["verifier"])))
         except (ValueError, TypeError, KeyError):
             return None

@@ -129,9 +129,9 @@ class PassedThrough:
             secret = await self._store.load_secret("remembered", account)
             found = Remembered.read(secret) if secret else None
             if found is not None:
-                self._verifiers[account] = parse_hash(found.verifier)
+                self._verifiers[account] = parse_hash(found.verifier.reveal())
                 self._passwords[account] = found.password
-        except (SealBroken, NoKey) as failure:
+        except (SealBroken, NoKey, ValueError) as failure:
             log.warning("passthrough.not_opened", account=account, problem=str(failure))
 
     async def awake(self) -> Settings:
@@ -221,7 +221,7 @@ class PassedThrough:
         """Keep the password. Where it cannot be kept, the login goes on, and the next start knows nothing of it."""
         hashed = await self._hash(password)
         try:
-            await self._store.save_secret("remembered", account, Remembered(password, hashed).secret())
+            await self._store.save_secret("remembered", account, Remembered(password, Secret(hashed)).secret())
         except (StoreError, NoKey) as failure:
             log.error("passthrough.not_remembered", account=account, problem=str(failure))
         self._verifiers[account] = parse_hash(hashed)
