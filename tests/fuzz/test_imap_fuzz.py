@@ -17,7 +17,7 @@ from tests.fuzz.watching import INPUTS, KEPT_FROM, feed
 
 PIECE = 512
 WEIGHED = max(100, INPUTS // 500)
-"""Every so many inputs all that is allocated is counted, which is slow, and each time leaves 2.5 KB of its own behind."""
+"""Every so many inputs all that is allocated is counted, which is slow, and leaves 2.5 KB behind each time."""
 
 ALLOCATED = 1024 * 1024
 """Octets that one connection may have allocated at any time, given no more than these inputs have."""
