@@ -22,8 +22,10 @@ FOLLOWED = 60.0
 SET = "popbridge goes on by its own time, so that nothing is done too early; restart it once the clock is right"
 RIGHT = "it is right again"
 
-LOOK_EVERY = 60.0
-"""Seconds between two looks at what the wall clock says."""
+LOOK_EVERY = 10.0
+"""Seconds between two looks at what the wall clock says: as long may pass until a jump is written down for the next
+start, should there be no time to do it at the end.
+"""
 
 
 def passed() -> float:
@@ -32,13 +34,17 @@ def passed() -> float:
 
 
 class SteadyClock:
-    """Unix seconds: the wall clock's at the start, and from then on as many as have passed, sleep included."""
+    """Unix seconds: the wall clock's at the start, and from then on as many as have passed, sleep included.
+
+    `wall` gives what the wall clock says.
+    """
 
     def __init__(self, wall: Callable[[], float] = time.time, passed: Callable[[], float] = passed) -> None:
-        self._wall = wall
+        self.wall = wall
         self._passed = passed
         self._zero = wall() - passed()
         self._said = 0.0
+        self._noted = 0.0
 
     def now(self) -> float:
         """Give Unix seconds."""
@@ -47,18 +53,26 @@ class SteadyClock:
     @property
     def behind(self) -> float:
         """How many seconds the wall clock was set ahead since the start; less than 0 when it was set back."""
-        difference = self._wall() - self.now()
+        difference = self.wall() - self.now()
         return difference if abs(difference) >= FOLLOWED else 0.0
 
     async def watch(self, store: Store) -> None:
-        """Tell the log and the store when the wall clock was set, for ever; follow it where that is little."""
+        """Look at the wall clock for ever."""
         while True:
-            behind = self.behind
-            if not behind and not self._said:
-                self._zero = self._wall() - self._passed()
-            if abs(behind - self._said) >= FOLLOWED:
-                self._said = behind
-                log.warning("clock.set", ahead_by=round(behind), meaning=SET if behind else RIGHT)
-                with suppress(StoreError):  # which others tell of
-                    await store.note_clock(behind)
+            await self.look(store)
             await trio.sleep(LOOK_EVERY)
+
+    async def look(self, store: Store) -> None:
+        """Tell the log and the store if the wall clock was set; follow it where that is little. What could not be
+        written is written by a later look.
+        """
+        behind = self.behind
+        if not behind and not self._said:
+            self._zero = self.wall() - self._passed()
+        if abs(behind - self._said) >= FOLLOWED:
+            self._said = behind
+            log.warning("clock.set", ahead_by=round(behind), meaning=SET if behind else RIGHT)
+        if self._noted != self._said:
+            with suppress(StoreError):  # which others tell of
+                await store.note_clock(self._said)
+                self._noted = self._said

@@ -8,7 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bridge.model.settings import Settings, Span
+from bridge.model.failures import StoreError
+from bridge.model.settings import ListenerSettings, Settings, Span
+from bridge.net.authority import Authority, read_names
 from bridge.sandbox import SandboxServer
 from tests.faults.house import BEGINNING, LETTER, Clock, House, house, inbox, letters
 from tests.faults.outcome import Outcome
@@ -18,6 +20,7 @@ DAY = 24 * HOUR
 YEAR = 365 * DAY
 JUMPS = {"2 h": 2 * HOUR, "10 years": 10 * YEAR, "2 h back": -2 * HOUR, "10 years back": -10 * YEAR}
 MANY = [LETTER.format(number).encode() for number in range(30)]
+NAMES = read_names(["nas.lan"])
 
 OUTCOME = Outcome(
     hears="what it heard before",
@@ -74,6 +77,41 @@ async def test_a_restart_behind_a_jump_keeps_the_undo_window(tmp_path: Path, aut
         await trio.sleep(400)
         assert trashed(upstream) == at.texts[:1]
         assert (await at.ask("status"))["clock_behind"] == 0
+
+
+async def test_a_restart_right_behind_a_jump_keeps_the_undo_window(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """As by somebody who sets the clock, and restarts what goes by it."""
+    upstream, clock = inbox(), Clock()
+    async with house(tmp_path, upstream, on_delete="trash", undo_window=HOUR, clock=clock) as at:
+        await delete_first(at)
+        await trio.sleep(100)
+        clock.jump(DAY)
+        await trio.sleep(1)
+    async with house(tmp_path, upstream, on_delete="trash", undo_window=HOUR, clock=clock, listed=False) as at:
+        await trio.sleep(HOUR - 200)
+        assert trashed(upstream) == []
+        await trio.sleep(400)
+        assert trashed(upstream) == at.texts[:1]
+
+
+async def test_a_jump_that_could_not_be_written_down_is_written_later(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house(tmp_path) as at:
+        with monkeypatch.context() as full:
+            full.setattr(at.bridge._store, "note_clock", no_room)
+            at.clock.jump(DAY)
+            await trio.sleep(200)
+        await trio.sleep(200)
+        with sqlite3.connect(tmp_path / "state" / "popbridge.sqlite3") as db:
+            [behind] = db.execute("SELECT value FROM facts WHERE name = 'clock_behind'").fetchone()
+    assert abs(behind - DAY) < 1
+
+
+async def no_room(behind: float) -> None:
+    """As a disk does that is full."""
+    await trio.lowlevel.checkpoint()
+    raise StoreError(f"the disk is full ({behind})")
 
 
 @pytest.mark.parametrize("pause", ["sleep", "downtime"])
@@ -162,3 +200,24 @@ async def test_histories_are_kept(tmp_path: Path, autojump_clock: MockClock) -> 
         shown = await at.ask("device_show", device="fax")
     with sqlite3.connect(tmp_path / "state" / "popbridge.sqlite3") as db:
         assert db.execute("SELECT count(*) FROM sessions").fetchone() == (3,), shown
+
+
+async def test_certificates_are_judged_by_the_clock_that_was_set(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A machine that began in 1970, and was told the time later: devices have known it all along."""
+    certificate, key = Authority.make(NAMES, BEGINNING).issue(NAMES, BEGINNING, 400)
+    (tmp_path / "tls.crt").write_bytes(certificate)
+    (tmp_path / "tls.key").write_bytes(key)
+    pair = (str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"))
+    shown = ListenerSettings("127.0.0.1", tls="implicit", certificates=(pair,))
+    clock = Clock()
+    clock.jump(-BEGINNING)
+    async with house(tmp_path, clock=clock, change=lambda settings: replace(settings, listeners=(shown,))) as at:
+        assert "holds only from" in (await problem(at))
+        at.clock.jump(BEGINNING)
+        await trio.sleep(300)
+        assert await problem(at) == ""
+
+
+async def problem(at: House) -> str:
+    [listener] = (await at.ask("status"))["listeners"]
+    return str(listener["certificates"][0]["problem"])
