@@ -4,6 +4,7 @@ What the system offers blocks a thread, for as long as it likes, and cannot be c
 with a few dozen accounts whose names nobody resolves, there would be none left to check a password in.
 """
 
+import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -107,13 +108,20 @@ class Resolver(trio.abc.HostnameResolver):
             with suppress(trio.RunFinishedError):
                 token.run_sync_soon(self._ended, key, one)
 
-        trio.lowlevel.start_thread_soon(work, deliver, "popbridge name")
+        try:
+            trio.lowlevel.start_thread_soon(work, deliver, "popbridge name")
+        except RuntimeError as failure:  # no more threads are to be had
+            one.failure = OSError(errno.EAGAIN, str(failure))
+            self._forget(key, one)
 
     def _ended(self, key: Key, one: _LookUp) -> None:
         (self._slow.add if one.hangs else self._slow.discard)(key)
+        self._forget(key, one)
+        self._begin_some()
+
+    def _forget(self, key: Key, one: _LookUp) -> None:
         del self._wanted[key]
         one.done.set()
-        self._begin_some()
 
 
 def use_own_resolver() -> None:

@@ -131,3 +131,17 @@ async def test_somebody_elses_resolver_is_left_alone(names: Names) -> None:
     found: list[object] = [*await trio.socket.getaddrinfo("a.example.org", 993)]
     assert found == ["a.example.org"]
     assert trio.socket.set_custom_hostname_resolver(None) is theirs
+
+
+async def test_without_a_thread_a_name_is_unknown_until_there_is_one(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = Resolver(names.look_up)
+    with monkeypatch.context() as full:
+        full.setattr(trio.lowlevel, "start_thread_soon", no_thread)
+        assert await find(resolver, "mail.example.org") == "unknown"
+    assert await find(resolver, "mail.example.org") == "mail.example.org"
+
+
+def no_thread(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
