@@ -33,6 +33,7 @@ UIDS = UidSet.from_uids([Uid(1)])
 OTHERS: Mapping[str, Any] = {
     "uids": UIDS,
     "known": UIDS,
+    "numbers": UIDS,
     "first_uid": 1,
     "last_uid": 9,
     "sign": "+",
@@ -54,7 +55,7 @@ COMMANDS = {
 
 def _texts(command: Callable[..., Any]) -> list[str]:
     """Give the arguments of a command that hold a text."""
-    numbers = {"uids", "known", "since", "sign", "offset", "length", "first_uid", "last_uid"}
+    numbers = {"uids", "known", "numbers", "since", "sign", "offset", "length", "first_uid", "last_uid"}
     flags = {"condstore", "emailid", "esearch", "gmail", "silent", "special_use"}
     return [name for name in inspect.signature(command).parameters if name not in numbers | flags]
 
