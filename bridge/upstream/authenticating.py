@@ -20,6 +20,7 @@ from bridge.sasl import BearerProblem, Conversation, SaslError, ServerUnproven
 from bridge.upstream.advice import about_the_password, what_to_do
 from bridge.upstream.failures import PASSING_CODES, asked_of, not_now, quoted
 from bridge.upstream.link import EVENT_LIMIT, Link
+from bridge.upstream.refusals import UNCLEAR_PAUSES
 from bridge.upstream.ways import LOGIN, Ways
 
 INITIAL_OCTETS = 4096
@@ -33,8 +34,13 @@ REFUSING_CODES = frozenset(
 )
 """Response codes that say that this user may not sign in (RFC 5530 §3)."""
 
+BAD_PAUSE = UNCLEAR_PAUSES[0]
+"""Seconds until a server is asked again that answers BAD to every way of signing in: it may count them as wrong ones."""
+
 # Servers that use no response codes say so in words; a wrong password must not look like it.
-_PASSING_WORDS = re.compile(r"too many|unavailable|temporary (?:failure|error)|temporarily unable", re.IGNORECASE)
+_PASSING_WORDS = re.compile(
+    r"too many|unavailable|temporary (?:[a-z]+ )?(?:failure|error)|temporarily unable", re.IGNORECASE
+)
 
 
 class TokenRefused(UpstreamLoginFailed):
@@ -57,8 +63,9 @@ class Authenticating:
     async def with_password(self, link: Link) -> None:
         """Sign in with user and password. Raises `UpstreamError`s; what is tried next is decided by what a server says.
 
-        A BAD is about the command, never about the password: another way may do. So is a NO that came before the server
-        was sent anything to tell by whether the password is right: it keeps none that this way can use.
+        A BAD is about the command unless it says that it is the password: another way may do. So is a NO that came
+        before the server was sent anything to tell by whether the password is right: it keeps none that this way can
+        use. What says that it is the password, or `not now`, is the last word: each further try may count.
         """
         _hush(link, self._settings.password)
         answer: Tagged | None = None
@@ -67,7 +74,7 @@ class Authenticating:
             if answer.kind == "OK":
                 link.unsayable.clear()
                 return
-            if answer.kind == "NO" and (tested or self._passing(answer)):
+            if self._passing(answer) or (tested and (answer.kind == "NO" or _definite(answer))):
                 break
             self._ways.unfit.add(way if isinstance(way, str) else way.name)
         raise self._no_way(link) if answer is None else self._not_taken(link, answer)
@@ -157,15 +164,17 @@ class Authenticating:
 
     def _not_now(self, answer: Tagged, said: str) -> UpstreamUnavailable:
         sentence = f"account {self._name}: the server lets nobody in just now{said}"
-        return not_now(self._name, sentence, answer.code.name if answer.code else "", answer.text)
+        failure = not_now(self._name, sentence, answer.code.name if answer.code else "", answer.text)
+        if answer.kind == "BAD" and not failure.pause:
+            failure.pause = BAD_PAUSE
+        return failure
 
     def _not_taken(self, link: Link, answer: Tagged) -> UpstreamError:
         said = quoted(link.sayable(answer.text))
-        if answer.kind == "BAD" or self._passing(answer):
-            return self._not_now(answer, said)
         # What neither code nor words say to be about the password may have another reason: worth a try later.
-        code = answer.code.name if answer.code else ""
-        self.definite = code in REFUSING_CODES or about_the_password(answer.text)
+        self.definite = _definite(answer)
+        if self._passing(answer) or (answer.kind == "BAD" and not self.definite):
+            return self._not_now(answer, said)
         advice = what_to_do(self._settings, answer.text) or "correct them in the config and reload"
         sentence = f"account {self._name}: the server does not take this user and password{said}; {advice}"
         return UpstreamLoginFailed(self._name, sentence)
@@ -193,6 +202,12 @@ async def _response(way: Conversation, event: Continuation) -> bytes | None:
         raise
     except SaslError:
         return None
+
+
+def _definite(answer: Tagged) -> bool:
+    """Tell whether a refusal is clearly about user and password, by its code or its words."""
+    code = answer.code.name if answer.code else ""
+    return code in REFUSING_CODES or about_the_password(answer.text)
 
 
 def _explained(problem: BearerProblem) -> list[str]:

@@ -101,7 +101,7 @@ class TestScram:
         with pytest.raises(ServerUnproven):
             scram(EXAMPLES[0]).answer(f"r={nonce},s=QSXCR+Q6sek8bf92,i=4096".encode())
 
-    @pytest.mark.parametrize("message", [b"", b"e=invalid-proof", b"x=1", b"v"])
+    @pytest.mark.parametrize("message", [b"", b"x=1", b"v"])
     def test_last_messages_that_are_none(self, message: bytes) -> None:
         client = scram(EXAMPLES[0])
         client.answer(EXAMPLES[0].server_first.encode())

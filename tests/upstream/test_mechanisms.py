@@ -163,6 +163,64 @@ class TestScripted:
             with pytest.raises(UpstreamUnavailable, match="lets nobody in just now"):
                 await sign_in.link()
 
+    async def test_all_at_fault_is_not_tried_at_once_again(self) -> None:
+        async def play(told: Told) -> None:
+            while await told.command():
+                await told.say("{tag} BAD what?")
+
+        async with scripted("AUTH=PLAIN SASL-IR", play) as (server, sign_in):
+            for _ in range(20):
+                with pytest.raises(UpstreamUnavailable):
+                    await sign_in.link()
+        assert len(server.connections) == 1
+
+    @pytest.mark.parametrize("said", ["Invalid username or password", "[AUTHENTICATIONFAILED] sorry"])
+    async def test_a_bad_that_speaks_of_the_password_is_the_last_word(self, said: str) -> None:
+        async def play(told: Told) -> None:
+            await told.command()
+            await told.say("{tag} BAD " + said)
+            assert not await told.command()
+
+        async with scripted("AUTH=PLAIN SASL-IR", play) as (_, sign_in):
+            with pytest.raises(UpstreamLoginFailed, match="does not take this user and password"):
+                await sign_in.link()
+            assert sign_in.definite
+
+    async def test_a_bad_that_says_not_now_is_the_last_word(self) -> None:
+        async def play(told: Told) -> None:
+            await told.command()
+            await told.say("{tag} BAD Request is throttled. Suggested Backoff Time: 1000 milliseconds")
+            assert not await told.command()
+
+        async with scripted("AUTH=PLAIN SASL-IR", play) as (_, sign_in):
+            with pytest.raises(UpstreamUnavailable) as failure:
+                await sign_in.link()
+            assert failure.value.pause == 1
+
+    async def test_scram_that_names_why_not_is_the_last_word(self) -> None:
+        async def play(told: Told) -> None:
+            nonce = b64decode((await told.command()).split()[-1]).decode().partition("r=")[2]
+            assert "p=" in await told.challenge(f"r={nonce}x,s=QSXCR+Q6sek8bf92,i=4096")
+            assert not await told.challenge("e=invalid-proof")
+            await told.say("{tag} NO [AUTHENTICATIONFAILED] no")
+            assert not await told.command()
+
+        async with scripted("AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR", play) as (_, sign_in):
+            with pytest.raises(UpstreamLoginFailed):
+                await sign_in.link()
+            assert sign_in.definite
+
+    async def test_scram_that_names_why_not_and_lets_in(self) -> None:
+        async def play(told: Told) -> None:
+            nonce = b64decode((await told.command()).split()[-1]).decode().partition("r=")[2]
+            await told.challenge(f"r={nonce}x,s=QSXCR+Q6sek8bf92,i=4096")
+            await told.challenge("e=invalid-proof")
+            await told.say("{tag} OK come in")
+
+        async with scripted("AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR", play) as (_, sign_in):
+            with pytest.raises(UpstreamBroken, match="did not show that it knows the password"):
+                await sign_in.link()
+
     async def test_a_no_about_the_password_is_the_last_word(self) -> None:
         async def play(told: Told) -> None:
             await told.command()

@@ -221,7 +221,12 @@ class TestWays:
             await look(account)
 
     @pytest.mark.parametrize(
-        ("words", "pause"), [("Too many simultaneous connections", 60), ("[UNAVAILABLE] Maintenance", 5)]
+        ("words", "pause"),
+        [
+            ("Too many simultaneous connections", 60),
+            ("[UNAVAILABLE] Maintenance", 5),
+            ("Temporary authentication failure.", 0),
+        ],
     )
     async def test_not_now_is_no_wrong_password(
         self, autojump_clock: MockClock, alone: Bed, words: str, pause: int
