@@ -1,9 +1,13 @@
 """A secret that does not show itself."""
 
+from collections.abc import Iterable
 from typing import Literal, final
 
 SecretKind = Literal["oauth", "remembered", "recoverable"]
 """What is kept sealed: an account's tokens, a passed-through password, a device's password that must be had again."""
+
+TELLING = 12
+"""Characters of a long secret that make a text one that repeats it: servers cut short what they quote. Our own."""
 
 
 @final
@@ -35,3 +39,13 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a secret cannot be pickled")
+
+
+def repeats(text: str, secrets: Iterable[str]) -> bool:
+    """Tell whether somebody else's words hold one of the secrets, or `TELLING` characters of one in a row."""
+    there = {text[at : at + TELLING] for at in range(len(text) - TELLING + 1)}
+    return any(
+        secret in text or any(secret[at : at + TELLING] in there for at in range(len(secret) - TELLING + 1))
+        for secret in secrets
+        if secret
+    )

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 from bridge.model.failures import SignInNeeded
 from bridge.model.oauth import Tokens
-from bridge.model.secret import Secret
+from bridge.model.secret import Secret, repeats
 from bridge.oauth.http import Answer
 
 TEXT_LIMIT = 300
@@ -83,11 +83,15 @@ def passing(answer: Answer, error: str) -> bool:
 
 
 def quoted(error: str, words: str, secrets: Iterable[Secret]) -> str:
-    """Give a server's code and words as they stand in a sentence: on one line, without what was sent secretly."""
+    """Give a server's code and words as they stand in a sentence: on one line, without what was sent secretly, as it is
+    or as a form has it. Words with a piece of it are left out.
+    """
+    plain = [secret.reveal() for secret in secrets if secret.reveal()]
+    hidden = [*plain, *map(quote_plus, plain)]
     told = " ".join(words.split())
-    for secret in secrets:
-        if secret.reveal():
-            told = told.replace(secret.reveal(), "…")
+    for secret in hidden:
+        told = told.replace(secret, "…")
+    told, error = ("" if repeats(told, hidden) else told), ("…" if repeats(error, hidden) else error)
     shown = "".join(char for char in told[:TEXT_LIMIT] if char.isprintable())
     return f'{error}: "{shown}"' if shown else error
 

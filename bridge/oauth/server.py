@@ -55,6 +55,8 @@ class AuthorizationServer:
         headers, own = self._identity(settings) if identified else ({}, {})
         asked_at = self._now()
         answer = await self._http.post(settings.token_endpoint, {**fields, **own}, headers)
+        # Programs and their secrets are told in fields and headers, too.
+        secrets += tuple(Secret(value) for value in (own.get("client_assertion", ""), _basic(headers)))
         if answer.status != 200:
             raise self._refusal(settings.token_endpoint, answer, secrets)
         try:
@@ -114,6 +116,11 @@ class AuthorizationServer:
             return self._http.broken(url, f"answers with status {answer.status}: is it the right endpoint?")
         advice = _advice(error, self.account, self._settings)
         return Refused(self.account, self._http.sentence(url, f"refuses ({told}): {advice}"), error)
+
+
+def _basic(headers: Mapping[str, str]) -> str:
+    """Give what says by HTTP which program asks, empty where nothing does."""
+    return headers.get("Authorization", "").removeprefix("Basic ")
 
 
 def _scope(settings: OAuthSettings) -> dict[str, str]:

@@ -35,7 +35,12 @@ REFUSING_CODES = frozenset(
 """Response codes that say that this user may not sign in (RFC 5530 §3)."""
 
 BAD_PAUSE = UNCLEAR_PAUSES[0]
-"""Seconds until a server is asked again that answers BAD to every way of signing in: it may count them as wrong ones."""
+"""Seconds until a server is asked again that answers BAD to every way of signing in: it may count that as wrong."""
+
+LOST_PAUSES = (0.0, 60.0, UNCLEAR_PAUSES[0])
+"""The same after one that closed the connection, or was silent, instead of saying whether the password is right: each
+time in a row, the last one again and again. Once may be a line that broke just then.
+"""
 
 # Servers that use no response codes say so in words; a wrong password must not look like it.
 _PASSING_WORDS = re.compile(
@@ -59,6 +64,7 @@ class Authenticating:
         self._settings = settings
         self._name = settings.name
         self._ways = Ways(settings)
+        self._unanswered = 0
 
     async def with_password(self, link: Link) -> None:
         """Sign in with user and password. Raises `UpstreamError`s; what is tried next is decided by what a server says.
@@ -70,7 +76,7 @@ class Authenticating:
         _hush(link, self._settings.password)
         answer: Tagged | None = None
         for way in self._ways.conversations(self._ways.with_password(link)):
-            answer, tested = await self._try(link, way)
+            answer, tested = await self._answered(link, way)
             if answer.kind == "OK":
                 link.unsayable.clear()
                 return
@@ -101,6 +107,17 @@ class Authenticating:
         raise self._token_not_taken(link, answer, problem or BearerProblem())
 
     # --- one way
+
+    async def _answered(self, link: Link, way: Conversation | str) -> tuple[Tagged, bool]:
+        """Try one way. A server that goes without an answer may have taken the password for a wrong one."""
+        try:
+            answer = await self._try(link, way)
+        except UpstreamUnavailable as failure:
+            failure.pause = max(failure.pause, LOST_PAUSES[min(self._unanswered, len(LOST_PAUSES) - 1)])
+            self._unanswered += 1
+            raise
+        self._unanswered = 0
+        return answer
 
     async def _try(self, link: Link, way: Conversation | str) -> tuple[Tagged, bool]:
         """Try one way; gives the answer, and whether it can be about the password."""
@@ -221,9 +238,12 @@ def _explained(problem: BearerProblem) -> list[str]:
 
 
 def _hush(link: Link, secret: Secret) -> None:
-    """Have no words of the server quoted that hold the secret, as it is or in base64; what is sent comes to that."""
+    """Have no words of the server quoted that hold the secret, as it is, as LOGIN quotes it, or in base64; what is sent
+    comes to that.
+    """
     plain = secret.reveal()
-    link.unsayable.update({plain, _base64(plain.encode("utf-8", "surrogateescape"))} if plain else ())
+    as_sent = plain.replace("\\", "\\\\").replace('"', '\\"')
+    link.unsayable.update({plain, as_sent, _base64(plain.encode("utf-8", "surrogateescape"))} if plain else ())
 
 
 def _base64(sent: bytes) -> str:

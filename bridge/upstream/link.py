@@ -8,6 +8,7 @@ import trio
 from bridge.imap import Command, ImapConnection, ImapProtocolError, UnsendableArgument, commands
 from bridge.imap.events import BodyChunk, Closed, Event, FetchedBody, NeedData, Status, Tagged
 from bridge.model.failures import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamUnavailable
+from bridge.model.secret import repeats
 from bridge.net import NetError, Stream, secure
 from bridge.telemetry import count
 from bridge.upstream.failures import Asked, Dropped, asked_of, quoted, refusal
@@ -82,10 +83,10 @@ class Link:
         return self.lost is None and not self._half_sent and not self.imap.open_tags
 
     def sayable(self, text: str) -> str:
-        """Give a server's words, or none where it repeats what it was sent to sign in: some repeat a whole command that
-        they do not like.
+        """Give a server's words, or none where it repeats what it was sent to sign in, or a piece of that: some repeat
+        a whole command that they do not like, or its beginning.
         """
-        return "" if any(secret in text for secret in self.unsayable) else text
+        return "" if repeats(text, self.unsayable) else text
 
     def can(self, capability: str) -> bool:
         """Tell whether the server offers something."""

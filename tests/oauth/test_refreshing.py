@@ -1,7 +1,9 @@
 """The daemon's door: new tokens for old, and what comes of a server that says no, nothing or nonsense."""
 
+import base64
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 import trio
@@ -268,3 +270,21 @@ async def test_metadata_that_is_not_believed(document: str, said: str) -> None:
         server.answers += [reply(200, document.replace("URL", server.url).encode())] * 2
         with pytest.raises(UpstreamBroken, match=said):
             await endpoint(settings("", issuer=server.url, token_endpoint="")).refresh(OLD)
+
+
+@pytest.mark.parametrize("client_auth", ["basic", "post"])
+async def test_a_server_that_repeats_what_it_was_sent_is_not_quoted(client_auth: str) -> None:
+    """It may do so as it is, as it came in a form, cut short, and in its code."""
+    long = "1//0refresh+of/anna=" * 10
+    basic = base64.b64encode(b"popbridge:client-hunter2").decode()
+    for told in (long, quote_plus(long), long[:60], long[40:90], f"Authorization: Basic {basic}", basic[:20]):
+        for answer in (refusal("invalid_grant", f"what is {told}?"), refusal(told[:100].replace(" ", ""))):
+            async with scripted(answer) as server:
+                given = settings(server.url, client_secret=Secret("client-hunter2"), client_auth=client_auth)
+                with pytest.raises(UpstreamError) as failure:
+                    await endpoint(given).refresh(Tokens(Secret("a"), 0.0, Secret(long)))
+            said = str(failure.value)
+            if "Basic" in told and client_auth == "post":
+                continue  # it was not sent
+            assert "0refresh" not in said
+            assert client_auth == "post" or basic[:20] not in said

@@ -3,9 +3,11 @@
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from bridge.model.failures import UpstreamBroken, UpstreamLoginFailed, UpstreamRefused, UpstreamUnavailable
 from bridge.model.names import AccountId
@@ -174,6 +176,21 @@ class TestScripted:
                     await sign_in.link()
         assert len(server.connections) == 1
 
+    async def test_a_server_that_goes_instead_of_an_answer_is_asked_less_and_less(
+        self, autojump_clock: MockClock
+    ) -> None:
+        async def play(told: Told) -> None:
+            await told.command()
+            await told.say("* BYE Too many invalid IMAP login attempts.")
+            await told.stream.aclose()
+
+        async with scripted("AUTH=PLAIN SASL-IR", play) as (server, sign_in):
+            for _ in range(3600):
+                with pytest.raises(UpstreamUnavailable):
+                    await sign_in.link()
+                await trio.sleep(1)
+        assert len(server.connections) == 8
+
     @pytest.mark.parametrize("said", ["Invalid username or password", "[AUTHENTICATIONFAILED] sorry"])
     async def test_a_bad_that_speaks_of_the_password_is_the_last_word(self, said: str) -> None:
         async def play(told: Told) -> None:
@@ -263,3 +280,15 @@ class TestScripted:
             with pytest.raises(UpstreamRefused, match="takes no password on this connection"):
                 await sign_in.link()
         assert not any(server.heard)
+
+    async def test_a_password_that_is_repeated_as_it_was_quoted(self) -> None:
+        async def play(told: Told) -> None:
+            await told.say(f"{{tag}} NO [AUTHENTICATIONFAILED] what is {await told.command()}?")
+
+        async with trio.open_nursery() as nursery:
+            server = Scripted(nursery, "", play)
+            settings = replace(SETTINGS, password=Secret('a"b\\c'))
+            with pytest.raises(UpstreamLoginFailed) as failure:
+                await SignIn(settings, 10, server.connect).link()
+            nursery.cancel_scope.cancel()
+        assert '"a' not in str(failure.value)

@@ -212,6 +212,19 @@ class TestSecrets:
         assert "t0psecret" not in str(failure.value)
         assert bearer("t0psecret") not in str(failure.value)
 
+    async def test_nor_one_that_repeats_a_piece_of_it(self) -> None:
+        long = "eyJhbGciOiJSUzI1NiIs" * 50
+
+        async def play(told: Told) -> None:
+            await told.command()
+            await told.challenge(REFUSAL.replace("401", f"Bearer {long}"))
+            await told.say(f"{{tag}} NO bad token {long[:30]}")
+
+        async with scripted(BOTH, play, source(long, long)) as (_, sign_in):
+            with pytest.raises(UpstreamLoginFailed) as failure:
+                await sign_in.link()
+        assert "eyJh" not in str(failure.value)
+
     async def test_nor_as_it_leaves(self) -> None:
         async def play(told: Told) -> None:
             await told.command()
