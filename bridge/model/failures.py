@@ -18,7 +18,13 @@ class WrongRequest(BridgeError):
 
 
 class UpstreamError(BridgeError):
-    """An account could not do what was asked. The account's name is in `account`."""
+    """An account could not do what was asked. The account's name is in `account`.
+
+    `password_told`: signing in came so far that the password was sent, and whatever the server made of it may count
+    against the account.
+    """
+
+    password_told = False
 
     def __init__(self, account: str, sentence: str) -> None:
         super().__init__(sentence)

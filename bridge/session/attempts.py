@@ -1,5 +1,6 @@
 """Passwords that an upstream is asked about for strangers: how often that may be, and which ones it has refused."""
 
+import unicodedata
 from collections.abc import Hashable
 from typing import NamedTuple
 
@@ -57,8 +58,8 @@ class Attempts:
         if self._count(("address", group)) >= OF_ADDRESS:
             return False
         if (account, group) in self._familiar:
-            return self._count(("familiar", account, group)) < OF_FAMILIAR
-        return self._count(("account", account)) < OF_ACCOUNT and self._count(("domain", domain)) < OF_DOMAIN
+            return self._count(("familiar", _mailbox(account), group)) < OF_FAMILIAR
+        return self._count(("account", _mailbox(account))) < OF_ACCOUNT and self._count(("domain", domain)) < OF_DOMAIN
 
     def failed(self, account: AccountId, domain: str, group: str, digest: bytes) -> None:
         """Note that a password was refused."""
@@ -66,11 +67,17 @@ class Attempts:
         times = before.times if before else 0
         again = AGAIN[min(times, len(AGAIN) - 1)]
         self._refused.note((account, digest), _Refused(times + 1, trio.current_time() + again))
+        self.unclear(account, domain, group)
+
+    def unclear(self, account: AccountId, domain: str, group: str) -> None:
+        """Note that a server was given a password and did not say that it is right or wrong: some end the connection at
+        a wrong one, or at any once they have locked the account.
+        """
         self._add(("address", group))
         if (account, group) in self._familiar:
-            self._add(("familiar", account, group))
+            self._add(("familiar", _mailbox(account), group))
         else:
-            self._add(("account", account))
+            self._add(("account", _mailbox(account)))
             self._add(("domain", domain))
 
     def succeeded(self, account: AccountId, group: str, digest: bytes) -> None:
@@ -86,6 +93,16 @@ class Attempts:
         number = self._count(key)
         since = self._counted[key][1] if number else trio.current_time()
         self._counted.note(key, (number + 1, since))
+
+
+def _mailbox(account: AccountId) -> str:
+    """Give the same for whatever servers take for the same user: `ann+anything`, `a.n.n`, wide letters, invisible ones.
+    Otherwise each way to write it would be good for some more guesses.
+    """
+    user, _, domain = account.rpartition("@")
+    plain = unicodedata.normalize("NFKC", user.partition("+")[0]).casefold()
+    seen = "".join(letter for letter in plain if letter != "." and unicodedata.category(letter) not in {"Cf", "Mn"})
+    return f"{seen}@{domain}"
 
 
 class Pace:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from bridge.model.failures import SignInsHeldBack, UpstreamLoginFailed, UpstreamUnavailable
+from bridge.model.failures import SignInsHeldBack, UpstreamError, UpstreamLoginFailed, UpstreamUnavailable
 from bridge.model.names import AccountId, DeviceId
 from bridge.model.passthrough import PassedLogin
 from bridge.model.peer import Peer
@@ -47,7 +47,7 @@ class PassingDoorkeeper:
         self._current: Latest[AccountId, bytes] = Latest()
         self._attempts = Attempts()
         self._pace = Pace()
-        self._down: Latest[str, tuple[UpstreamUnavailable, float]] = Latest()
+        self._down: Latest[str, tuple[UpstreamError, float]] = Latest()
         self._turns: dict[object, trio.Semaphore] = {}
         self._waiting: Counter[object] = Counter()
 
@@ -151,18 +151,24 @@ class PassingDoorkeeper:
             self._attempts.failed(login.account, login.domain, group, digest)
             self._verified.pop((login.account, digest), None)
             return False
-        except UpstreamUnavailable as failure:
+        except UpstreamError as failure:
+            if failure.password_told:
+                self._attempts.unclear(login.account, login.domain, group)
             self._leave_alone(login, failure)
             raise
         count("passed_signed_in")
         self._take(login.account, digest)
         return True
 
-    def _leave_alone(self, login: PassedLogin, failure: UpstreamUnavailable) -> None:
-        """A server that asks for a pause may mean one account; one that is down means all."""
-        now = trio.current_time()
-        self._down.note(login.account, (failure, now + max(DOWN, failure.pause)))
-        if not failure.pause:
+    def _leave_alone(self, login: PassedLogin, failure: UpstreamError) -> None:
+        """A server that asks for a pause, or ends the connection at a password, may mean one account; one that is down
+        means all.
+        """
+        now, pause = trio.current_time(), 0.0
+        if isinstance(failure, UpstreamUnavailable) and not failure.password_told:
+            pause = failure.pause
+        self._down.note(login.account, (failure, now + max(DOWN, pause)))
+        if not pause and not failure.password_told:
             self._down.note(login.domain, (failure, now + DOWN))
 
     def _check_reachable(self, which: str) -> None:

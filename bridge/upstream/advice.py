@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from bridge.model.passthrough import is_passed
 from bridge.model.presets import Preset, preset_for
 from bridge.model.settings import AccountSettings
 
@@ -43,7 +44,7 @@ def what_to_do(settings: AccountSettings, text: str) -> str:
 def _steps(settings: AccountSettings, preset: Preset | None, text: str) -> Iterator[str]:
     who = preset.title if preset is not None else "this server"
     if _OAUTH_ONLY.search(text) or (preset is not None and not preset.takes_passwords):
-        yield f"{who} takes no passwords, only OAuth: give oauth and run `popbridge login {settings.name}`"
+        yield f"{who} takes no passwords, only OAuth: {_oauth(settings)}"
         return
     if _BROWSER.search(text):
         yield f"sign in to {who} once with a web browser, and see what it wants there"
@@ -56,6 +57,12 @@ def _steps(settings: AccountSettings, preset: Preset | None, text: str) -> Itera
             yield "it wants an app password, made in the settings of the account at its provider"
         return
     yield from _usual(settings, preset, text)
+
+
+def _oauth(settings: AccountSettings) -> str:
+    if is_passed(settings.id):
+        return "what a device gives cannot pass through; write an [account.NAME] with oauth, and a [device.NAME]"
+    return f"give oauth and run `popbridge login {settings.name}`"
 
 
 def _usual(settings: AccountSettings, preset: Preset, text: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from bridge.model.failures import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
+from bridge.model.passthrough import is_passed
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings
 from bridge.sasl import BearerProblem, Conversation, SaslError, ServerUnproven
@@ -55,12 +56,14 @@ class TokenRefused(UpstreamLoginFailed):
 class Authenticating:
     """One account's way in. `mechanism` is what was used last, for reports.
 
-    `definite` tells of the last refusal whether it was clearly about user and password (RFC 5530 §3).
+    `definite` tells of the last refusal whether it was clearly about user and password (RFC 5530 §3). `told` says that
+    a server was given the password, and has not said by a code that it looked at none: it may have counted it as wrong.
     """
 
     def __init__(self, settings: AccountSettings) -> None:
         self.mechanism = ""
         self.definite = True
+        self.told = False
         self._settings = settings
         self._name = settings.name
         self._ways = Ways(settings)
@@ -76,6 +79,7 @@ class Authenticating:
         _hush(link, self._settings.password)
         answer: Tagged | None = None
         for way in self._ways.conversations(self._ways.with_password(link)):
+            self.told = True
             answer, tested = await self._answered(link, way)
             if answer.kind == "OK":
                 link.unsayable.clear()
@@ -177,7 +181,7 @@ class Authenticating:
         """Tell whether a NO says `not now` rather than `no`."""
         code = answer.code.name if answer.code else ""
         words = code in {"", "ALERT"} and _PASSING_WORDS.search(answer.text)
-        return bool(code in PASSING_CODES or words or asked_of(code, answer.text).pause)
+        return bool(words) or _untested(answer)
 
     def _not_now(self, answer: Tagged, said: str) -> UpstreamUnavailable:
         sentence = f"account {self._name}: the server lets nobody in just now{said}"
@@ -191,8 +195,9 @@ class Authenticating:
         # What neither code nor words say to be about the password may have another reason: worth a try later.
         self.definite = _definite(answer)
         if self._passing(answer) or (answer.kind == "BAD" and not self.definite):
+            self.told = not _untested(answer)
             return self._not_now(answer, said)
-        advice = what_to_do(self._settings, answer.text) or "correct them in the config and reload"
+        advice = what_to_do(self._settings, answer.text) or _usual(self._settings)
         sentence = f"account {self._name}: the server does not take this user and password{said}; {advice}"
         return UpstreamLoginFailed(self._name, sentence)
 
@@ -225,6 +230,18 @@ def _definite(answer: Tagged) -> bool:
     """Tell whether a refusal is clearly about user and password, by its code or its words."""
     code = answer.code.name if answer.code else ""
     return code in REFUSING_CODES or about_the_password(answer.text)
+
+
+def _untested(answer: Tagged) -> bool:
+    """Tell whether a server says that it has not looked at the password."""
+    code = answer.code.name if answer.code else ""
+    return code in PASSING_CODES or bool(asked_of(code, answer.text).pause)
+
+
+def _usual(settings: AccountSettings) -> str:
+    if is_passed(settings.id):
+        return "the next device that comes with the right ones mends it"
+    return "correct them in the config and reload"
 
 
 def _explained(problem: BearerProblem) -> list[str]:

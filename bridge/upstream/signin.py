@@ -126,13 +126,18 @@ class SignIn:
         self.quiet.asked(failure)
 
     async def _in_time(self, token: Secret | None) -> Link:
-        seconds = SIGN_IN_TIMEOUTS * self._timeout
+        self._way_in.told = False
         try:
-            with trio.move_on_after(seconds):
-                return await self._sign_in(token)
+            return await self._before_late(token)
         except UpstreamError as failure:
+            failure.password_told = self._way_in.told
             self.leave_alone(failure)
             raise
+
+    async def _before_late(self, token: Secret | None) -> Link:
+        seconds = SIGN_IN_TIMEOUTS * self._timeout
+        with trio.move_on_after(seconds):
+            return await self._sign_in(token)
         sentence = f"account {self._name}: signing in took longer than {seconds:g} s"
         raise UpstreamUnavailable(self._name, sentence)
 

@@ -4,7 +4,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bridge.model.failures import BridgeError, SignInsHeldBack, UpstreamLoginFailed, UpstreamUnavailable
+from bridge.model.failures import (
+    BridgeError,
+    SignInsHeldBack,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamLoginFailed,
+    UpstreamUnavailable,
+)
 from bridge.model.names import AccountId, DeviceId
 from bridge.model.passthrough import PassedLogin, read_login
 from bridge.model.peer import Peer
@@ -88,7 +95,7 @@ async def heard(keeper: PassingDoorkeeper, login: str, password: Secret, peer: P
     """Give `in`, `wrong` or `later`."""
     try:
         return "in" if await keeper.admit(login, password, peer) else "wrong"
-    except (SignInsHeldBack, UpstreamUnavailable):
+    except (SignInsHeldBack, UpstreamError):
         return "later"
 
 
@@ -212,6 +219,40 @@ async def test_a_server_that_is_down_is_not_asked_again_at_once(
     assert await heard(keeper, ANN, RIGHT) == "later"
     await trio.sleep(60)
     assert await heard(keeper, ANN, RIGHT) == "in"
+
+
+async def test_a_server_that_answers_a_wrong_password_by_hanging_up_is_asked_as_seldom(
+    keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
+) -> None:
+    assert await heard(keeper, ANN, RIGHT) == "in"
+    upstream.down = UpstreamUnavailable(ANN, "it closed the connection")
+    upstream.down.password_told = True
+    for number in range(20):
+        assert await heard(keeper, ANN, Secret(f"guess {number}"), Peer(f"203.0.113.{number}", 4000)) == "later"
+        await trio.sleep(DOWN)
+    assert len(upstream.asked) == 1 + OF_ACCOUNT
+    # It may be this account alone, and it is no reason to send others away.
+    upstream.down = None
+    upstream.asked.clear()
+    assert await heard(keeper, BEN, Secret("secret of ben")) == "in"
+
+
+async def test_a_server_with_the_wrong_certificate_is_not_asked_again_at_once(
+    keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
+) -> None:
+    upstream.down = UpstreamBroken(ANN, "its certificate is not to be trusted")
+    for login in (ANN, BEN, ANN):
+        assert await heard(keeper, login, WRONG) == "later"
+    assert len(upstream.asked) == 1
+
+
+async def test_other_ways_to_write_an_address_are_good_for_no_more_guesses(
+    keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
+) -> None:
+    spelled = ("ann", "ann+a", "ann+b", "a.nn", "a.n.n", "\uff41nn", "an\u00adn", "a\u200bnn", "ann+")
+    for number, user in enumerate(spelled):
+        await heard(keeper, f"{user}@example.org", WRONG, Peer(f"203.0.113.{number}", 4000))
+    assert len(upstream.asked) == OF_ACCOUNT
 
 
 async def test_during_an_outage_who_is_remembered_gets_in(

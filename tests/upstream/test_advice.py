@@ -1,8 +1,11 @@
 """What is said when a server takes no password: what to do about it, by its words and by whose server it is."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.model.failures import UpstreamLoginFailed
+from bridge.model.names import AccountId
 from bridge.sandbox import Rule, Script
 from bridge.sandbox.faults import Answer
 from tests.upstream.beds import Bed, running
@@ -66,3 +69,19 @@ async def test_the_whole_address_where_it_is_wanted(alone: Bed) -> None:
         with pytest.raises(UpstreamLoginFailed, match="the user is to be the whole address"):
             async with account.watch():
                 pass
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("no", "the next device that comes with the right ones"), ("Basic authentication is disabled.", "[device.NAME]")],
+)
+async def test_what_to_do_where_a_device_gave_the_password(alone: Bed, text: str, words: str) -> None:
+    alone.sandbox.script = Script([Rule("command", Answer("NO", text), "AUTHENTICATE")])
+    name = AccountId("anna@example.org")
+    async with running(replace(alone.settings(), id=name, name=name)) as account:
+        with pytest.raises(UpstreamLoginFailed) as failure:
+            async with account.watch():
+                pass
+    assert words in str(failure.value)
+    assert "config" not in str(failure.value)
+    assert "popbridge login" not in str(failure.value)

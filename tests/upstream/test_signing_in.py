@@ -7,7 +7,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bridge.model.failures import UpstreamBroken, UpstreamLoginFailed, UpstreamRefused, UpstreamUnavailable
+from bridge.model.failures import (
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamLoginFailed,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
 from bridge.model.secret import Secret
 from bridge.model.settings import TlsMode
 from bridge.sandbox import ALL_CAPABILITIES, Rule, SandboxServer, Script
@@ -238,6 +244,31 @@ class TestWays:
             assert account.health.state == "offline"
             await trio.sleep(pause)
             await look(account)
+
+    @pytest.mark.parametrize(
+        ("fault", "told"),
+        [
+            (Close(), True),
+            (Bye("go away"), True),
+            (Answer("NO", "Too many wrong passwords, try again in an hour"), True),
+            (Answer("NO", "no"), True),
+            (Answer("NO", "Maintenance", "UNAVAILABLE"), False),
+            (Answer("NO", "Too many simultaneous connections"), False),
+        ],
+    )
+    async def test_whether_a_server_may_have_counted_a_password(self, alone: Bed, fault: Fault, told: bool) -> None:
+        alone.sandbox.script = Script([Rule("command", fault, "AUTHENTICATE")])
+        async with running(alone.settings()) as account:
+            with pytest.raises(UpstreamError) as failure:
+                await look(account)
+        assert failure.value.password_told is told
+
+    async def test_a_server_that_was_not_reached_has_not_counted_it(self, alone: Bed) -> None:
+        alone.sandbox.script = Script([Rule("greeting", Bye("no"))])
+        async with running(alone.settings()) as account:
+            with pytest.raises(UpstreamUnavailable) as failure:
+                await look(account)
+        assert not failure.value.password_told
 
     async def test_a_server_that_repeats_the_password_is_not_quoted(self, alone: Bed) -> None:
         alone.sandbox.capabilities -= {"AUTH=PLAIN"}
