@@ -214,11 +214,16 @@ class PassedThrough:
             self._make_room(passthrough, account)
             self._passwords[account], self._used[account] = password, self._now()
         if passthrough.remember:
-            with trio.CancelScope(shield=True), trio.move_on_after(REMEMBER_SECONDS):
-                await self._remember(account, password)
+            await self._kept(account)
+
+    async def _kept(self, account: AccountId) -> None:
+        """Keep the password that the account signs in with, whatever becomes of the session meanwhile. Where it cannot
+        be kept, the login goes on, and the next start knows nothing of it.
+        """
+        with trio.CancelScope(shield=True), trio.move_on_after(REMEMBER_SECONDS):
+            await self._remember(account, self._passwords[account])
 
     async def _remember(self, account: AccountId, password: Secret) -> None:
-        """Keep the password. Where it cannot be kept, the login goes on, and the next start knows nothing of it."""
         hashed = await self._hash(password)
         try:
             await self._store.save_secret("remembered", account, Remembered(password, Secret(hashed)).secret())
@@ -230,6 +235,8 @@ class PassedThrough:
         """Give the device of a login that is right. Its row is there by then, and its account is watched."""
         account, passthrough = login.account, self._table(login)
         self._used[account] = self._now()
+        if passthrough.remember and account not in self._verifiers and account in self._passwords:
+            await self._kept(account)  # it was not to be remembered when the server was asked
         if login.device not in self._logins:
             if len(self.logins(account)) >= MOST_DEVICES:
                 raise NoRoom(f"account {account} has {MOST_DEVICES} devices: `device forget` makes room for another")

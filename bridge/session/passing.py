@@ -24,7 +24,8 @@ from bridge.telemetry import count
 
 OTHERS_SECONDS = 3600.0
 """How long a password that was right is good while the account signs in with another one: some providers give each
-device its own. The one that it signs in with is good until it is refused.
+device its own. The one that it signs in with is good until it is refused. All are asked about at once when a new one
+comes: it may have been changed.
 """
 
 AT_ONCE = 2
@@ -177,7 +178,11 @@ class PassingDoorkeeper:
             raise UpstreamUnavailable(failure.account, str(failure))
 
     def _take(self, account: AccountId, digest: bytes) -> None:
-        """Take a password for the one that the account signs in with."""
+        """Take a password for the one that the account signs in with. One that is new may be in place of the others:
+        these are asked about again.
+        """
+        if (account, digest) not in self._verified:
+            self._verified.update({each: 0.0 for each in self._verified if each[0] == account})
         self._verified.note((account, digest), trio.current_time() + OTHERS_SECONDS)
         self._current.note(account, digest)
 

@@ -332,6 +332,21 @@ async def test_a_reload_that_remembers_no_longer_forgets(tmp_path: Path) -> None
             assert (await at.account())["state"] == "asleep"
 
 
+async def test_a_reload_that_remembers_from_now_on_remembers_who_is_known_at_their_next_login(tmp_path: Path) -> None:
+    server = upstream()
+    async with serving(server) as port:
+        async with house(settings(tmp_path, passthrough(port, remember=False))) as at:
+            await at.session(ANN, Device.stat)
+            at.settings = settings(tmp_path, passthrough(port, on_delete="trash"))
+            await at.bridge.reload()
+            asked = sign_ins(server)
+            await at.session(ANN, delete_first)
+            assert (await at.domain())["remembered"] == 1
+            assert sign_ins(server) <= asked + 1
+        async with house(settings(tmp_path, passthrough(port, on_delete="trash"))) as at:
+            await at.until(lambda _: len(server.mailbox(ANN, "Trash")))
+
+
 async def test_what_another_key_sealed_is_asked_for_again(tmp_path: Path) -> None:
     server = upstream()
     async with serving(server) as port:

@@ -301,11 +301,24 @@ async def test_two_passwords_of_one_account_are_both_good_and_asked_about_by_and
     upstream.right[ANN].add("of the other program")
     for _ in range(5):
         assert await heard(keeper, ANN, RIGHT) == await heard(keeper, ANN, Secret("of the other program")) == "in"
-    assert len(upstream.asked) == 2
+    assert len(upstream.asked) == 3  # the first one was asked about again when the other came
+    upstream.asked.clear()
     upstream.right[ANN].remove(RIGHT.reveal())
     await trio.sleep(OTHERS_SECONDS)
     assert await heard(keeper, ANN, Secret("of the other program")) == "in"
     assert await heard(keeper, ANN, RIGHT) == "wrong"
+    assert len(upstream.asked) == 2
+
+
+async def test_an_old_password_is_wrong_once_the_new_one_came_though_its_connection_lives_on(
+    keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
+) -> None:
+    assert await heard(keeper, ANN, RIGHT) == "in"
+    upstream.right[ANN] = {"new"}
+    assert await heard(keeper, ANN, RIGHT) == "in"
+    assert await heard(keeper, ANN, Secret("new")) == "in"
+    assert await heard(keeper, ANN, RIGHT) == "wrong"
+    assert await heard(keeper, ANN, Secret("new")) == "in"
     assert len(upstream.asked) == 3
 
 
