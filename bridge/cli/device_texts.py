@@ -79,7 +79,9 @@ def forgotten(found: Facts) -> Iterator[str]:
         yield f"  {count(found['promised'], 'action')} promised to it will still be done upstream"
     if found["released"]:
         yield f"  {count(found['released'], 'deletion')} that only it held back will be done upstream"
-    if found["configured"]:
+    if found.get("passed"):
+        yield "  its password still passes through: its next login makes it anew"
+    elif found["configured"]:
         yield "  it is still in the configuration: its next login is taken for its first"
 
 

@@ -145,6 +145,7 @@ class Administration:
         return {
             "device": device.name,
             "configured": device.settings is not None,
+            "passed": read_login(device.id, self._settings.passthrough) is not None,
             "announced": done.announced,
             "hidden": done.hidden,
             "votes": done.votes,

@@ -79,6 +79,8 @@ def test_forgetting_says_what_is_done_all_the_same() -> None:
         "  3 deletions that only it held back will be done upstream",
         "  it is still in the configuration: its next login is taken for its first",
     ]
+    passed = list(forgotten({"device": "ann@example.org+den", "configured": True, "passed": True, **counts}))
+    assert passed[-1] == "  its password still passes through: its next login makes it anew"
     nothing = dict.fromkeys(counts, 0)
     assert list(forgotten({"device": "fax", "configured": False, **nothing})) == [
         "device fax: there was nothing to forget"
