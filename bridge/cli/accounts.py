@@ -89,7 +89,7 @@ def _note(account: Mapping[str, Any], mailbox: Mapping[str, Any]) -> str:
     doubted = (one for one in account.get("suspicions", ()) if one["mailbox"] == mailbox["name"])
     notes = [
         account["note"],
-        _next_try(account.get("next_try")),
+        "" if account.get("refused") or account.get("paused") else _next_try(account.get("next_try")),
         *_standing(account),
         *(f"{one['missing']} missing" for one in doubted),
         _rematched(account.get("rematched")),

@@ -96,6 +96,7 @@ class Keeper:
         self._now = now
         self._chance = chance
         self._turn = trio.Lock()
+        self._writing = trio.Lock()
         self._changed = trio.Event()
         self._loaded = False
         self._retired = False
@@ -128,6 +129,14 @@ class Keeper:
         async with self._turn:
             await self._load()
             return self._fit(refused) or await self._renewed(refused)
+
+    async def sign_in(self, tokens: Tokens) -> None:
+        """Keep what its owner signed in for, and begin anew with it; a refresh that is under way does not replace it.
+        Returns after COMMIT. Raises `StoreError`s, or `NoKey`, and goes on with what it had.
+        """
+        async with self._writing:
+            await self._store.save_secret(OAUTH, self._id, tokens.text())
+            self.signed_in()
 
     def signed_in(self) -> None:
         """Its owner has signed in, and that was committed: begin anew with what is kept."""
@@ -242,12 +251,15 @@ class Keeper:
         logins = self._logins
         fresh = self._unsaved or await self._endpoint.refresh(self._tokens)
         instant("token.answered")
-        if logins != self._logins:
+        async with self._writing:
+            if superseded := logins != self._logins:
+                self._loaded = False
+            else:
+                await self._keep(fresh)
+        if superseded:
             # Somebody signed in meanwhile: what is kept is that login's.
-            self._loaded = False
             await self._load()
             return
-        await self._keep(fresh)
         count("token_refreshes")
         self._take(fresh, new=True)
         self._refreshed_at = self._now()

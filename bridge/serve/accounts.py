@@ -174,7 +174,8 @@ class RunningAccounts:
     async def _make(self, wanted: "_Wanted") -> Running:
         settings = wanted.settings
         usage, tokens = self.upkeep.usage(settings), await self._keepers.ready(settings, wanted.timeout)
-        upstream = Account(settings, timeout=wanted.timeout, stock=self._stock, usage=usage, tokens=tokens)
+        quiet = self.upkeep.quiet(settings)
+        upstream = Account(settings, timeout=wanted.timeout, stock=self._stock, usage=usage, tokens=tokens, quiet=quiet)
         index = IndexedAccount(
             settings, wanted.searches, upstream, self._store, wanted.searches, self._now, self._store.spool
         )

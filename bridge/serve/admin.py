@@ -214,7 +214,11 @@ class Administration:
     async def account_signed_in(self, name: str, tokens: Tokens) -> Facts:
         """Keep the tokens that somebody signed in for, sealed, and have them used. Raises `NoKey` without a key."""
         account = await self._by_token(name)
-        await self._store.save_secret("oauth", account.id, tokens.text())
+        keeper = self._running.live.tokens(account.id) if self._running is not None else None
+        if keeper is not None:
+            await keeper.sign_in(tokens)
+        else:
+            await self._store.save_secret("oauth", account.id, tokens.text())
         if self._running is not None:
             self._running.live.signed_in(account.id)
         return {"account": account.name}

@@ -1,4 +1,6 @@
-"""What is kept of accounts' servers over restarts: how much of them was used, and which passwords they refused."""
+"""What is kept of accounts' servers over restarts: how much of them was used, and which passwords they refused. Over
+reloads also how long they want to be left alone.
+"""
 
 from collections.abc import Callable
 
@@ -12,7 +14,7 @@ from bridge.model.settings import AccountSettings
 from bridge.model.upkeep import Hours, Refusal
 from bridge.store import Store
 from bridge.telemetry import get_logger
-from bridge.upstream import Usage
+from bridge.upstream import Quiet, Usage
 
 log = get_logger("serve")
 
@@ -29,6 +31,7 @@ class Upkeep:
         self._known: dict[AccountId, Hours] = {}
         self._usage: dict[AccountId, Usage] = {}
         self._refusals: dict[AccountId, tuple[Secret, Refusal | None]] = {}
+        self._quiet: dict[AccountId, tuple[tuple[str, Secret], Quiet]] = {}
         self._woken = trio.Event()
         self._failing = False
 
@@ -46,9 +49,17 @@ class Upkeep:
         usage.budget = preset.daily_octets if preset is not None else 0
         return usage
 
+    def quiet(self, settings: AccountSettings) -> Quiet:
+        """Give what keeps to the pauses that an account's server asks for, whatever else of the account has changed."""
+        same = (settings.name, _credential(settings))
+        if settings.id not in self._quiet or self._quiet[settings.id][0] != same:
+            self._quiet[settings.id] = (same, Quiet(settings.name))
+        return self._quiet[settings.id][1]
+
     def let_go(self, account: AccountId) -> None:
         """Count nothing for an account any more that does not run, and never may."""
         self._usage.pop(account, None)
+        self._quiet.pop(account, None)
 
     async def known_refusal(self, settings: AccountSettings) -> Refusal | None:
         """Give what is known against an account's user and password, whatever else has changed."""

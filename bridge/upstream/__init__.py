@@ -3,6 +3,7 @@
 from bridge.upstream.account import Account
 from bridge.upstream.health import AccountHealth, HealthState
 from bridge.upstream.outcome import Outcome, Settled
+from bridge.upstream.quiet import Quiet
 from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbedMailbox, ProbeReport
 from bridge.upstream.stock import Stock
@@ -17,6 +18,7 @@ __all__ = [
     "Outcome",
     "ProbeReport",
     "ProbedMailbox",
+    "Quiet",
     "Settled",
     "Stock",
     "Usage",

@@ -31,6 +31,7 @@ from bridge.upstream.opening import Opening, ensure_open
 from bridge.upstream.outcome import Copied, Outcome
 from bridge.upstream.pool import Pool, nothing
 from bridge.upstream.probing import probe
+from bridge.upstream.quiet import Quiet
 from bridge.upstream.reader import ContentReader
 from bridge.upstream.report import ProbeReport
 from bridge.upstream.request import Request
@@ -62,6 +63,7 @@ class Account:
         stock: Stock | None = None,
         tokens: TokenSource | None = None,
         usage: Usage | None = None,
+        quiet: Quiet | None = None,
     ) -> None:
         self._settings = settings
         self._timeout = timeout
@@ -69,7 +71,7 @@ class Account:
         self._tokens = tokens
         self._names = MailboxNames(settings.name, folders_of(settings))
         self._usage = usage or Usage()
-        self._pool = Pool(settings, SignIn(settings, timeout, connect, tokens, self._usage))
+        self._pool = Pool(settings, SignIn(settings, timeout, connect, tokens, self._usage, quiet))
         self._stock = stock or Stock()
         self._in_ranges = NO_RANGES not in settings.quirks
         self._stumbling = Stumbling()

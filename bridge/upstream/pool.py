@@ -48,6 +48,8 @@ class Pool:
     def __init__(self, settings: AccountSettings, sign_in: SignIn) -> None:
         self.sign_in = sign_in
         self.health = HealthRecord()
+        if sign_in.quiet.left:
+            self.health.turn("offline", sign_in.quiet.why)
         self.latest = Latest()
         self.closing = False
         self.connections: list[Connection] = []

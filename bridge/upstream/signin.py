@@ -62,6 +62,7 @@ class SignIn:
         connect: Connect = connect_upstream,
         tokens: TokenSource | None = None,
         usage: Usage | None = None,
+        quiet: Quiet | None = None,
     ) -> None:
         self.greeting = ""
         self.server = ""
@@ -74,7 +75,7 @@ class SignIn:
         self._way_in = Authenticating(settings)
         self._turn = trio.Lock()
         self._failed: UpstreamError | None = None
-        self.quiet = Quiet(settings.name)
+        self.quiet = quiet or Quiet(settings.name)
         self.usage = usage or Usage()
 
     @property

@@ -50,6 +50,17 @@ def test_when_an_account_that_is_down_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize(
+    "why", [{"refused": {"retried_at": 1_790_009_000.0}}, {"paused": {"until": 1_790_009_000.0, "why": "it says so"}}]
+)
+def test_what_waits_for_longer_is_said_alone(why: dict[str, Any]) -> None:
+    """The account is looked at before, and its server not asked."""
+    down: dict[str, Any] = {**ACCOUNT, "note": "", "next_try": 1_790_000_000.0, "mailboxes": [], **why}
+    line = accounts.lines([down])[1]
+    assert moment(1_790_009_000) in line
+    assert moment(1_790_000_000) not in line
+
+
+@pytest.mark.parametrize(
     ("facts", "words"),
     [
         (

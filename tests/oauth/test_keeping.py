@@ -350,6 +350,27 @@ class TestNeeded:
         assert capsys.readouterr().err.count("account.needs_sign_in") == 1
         assert counters()["sign_ins_needed"] == before + 1
 
+    @pytest.mark.parametrize("moment", [0.1, 0.45, 0.55, 0.65])
+    async def test_a_refresh_under_way_does_not_replace_it(
+        self, autojump_clock: MockClock, desk: Desk, moment: float
+    ) -> None:
+        desk.signed_in(life=-1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(token, desk)
+            await trio.sleep(moment)
+            login = Tokens(Secret("of the login"), desk.wall() + 3600, Secret("its refresh"))
+            await desk.keeper.sign_in(login)
+        assert desk.memory.kept is not None
+        assert Tokens.parse(desk.memory.kept) == login
+        assert await token(desk) == "of the login"
+
+    async def test_a_sign_in_that_cannot_be_kept_changes_nothing(self, autojump_clock: MockClock, desk: Desk) -> None:
+        assert await token(desk) == "first"
+        desk.memory.failure = StoreUnavailable("the disk is full")
+        with pytest.raises(StoreUnavailable):
+            await desk.keeper.sign_in(Tokens(Secret("of the login"), desk.wall() + 3600, Secret("its refresh")))
+        assert await token(desk) == "first"
+
     async def test_a_new_sign_in_is_taken_up_at_once(self, autojump_clock: MockClock, desk: Desk) -> None:
         desk.signed_in(life=-1)
         desk.endpoint.failure = NEEDED

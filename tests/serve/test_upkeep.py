@@ -130,6 +130,22 @@ async def test_one_that_says_nothing_is_tried_again_later(place: Place) -> None:
     assert place.tried == 1
 
 
+async def test_a_server_that_wants_to_be_left_alone_is_over_reloads(place: Place) -> None:
+    place.with_password(RIGHT)
+    said = "Request is throttled. Suggested Backoff Time: 300000 milliseconds"
+    place.upstream.script = Script([Rule("command", Answer("NO", said), "AUTHENTICATE")])
+    async with place.bridge() as bridge:
+        account = await place.until("offline")
+        place.with_password(RIGHT, poll_interval=30)
+        await bridge.reload()
+        assert (await place.until("offline"))["paused"]["until"] == pytest.approx(account["paused"]["until"], abs=5)
+        assert place.tried == 1
+        place.with_password(Secret("another"))
+        await bridge.reload()
+        await place.until("needs sign-in")
+        assert place.tried == 2
+
+
 async def test_what_was_used_is_known_after_a_restart(place: Place) -> None:
     place.with_password(RIGHT, provider="gmail")
     async with place.bridge():
