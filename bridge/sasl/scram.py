@@ -79,13 +79,15 @@ def read_name(text: str) -> str:
 def attributes(message: str) -> list[tuple[str, str]]:
     """Take a message apart into its attributes, each one letter and a value, in their order (RFC 5802 §5.1).
 
-    Raises SaslError. A message whose first attribute is `m` must not be gone on with: no such extension is known.
+    Raises SaslError, also for an `m` wherever it stands: that is an extension which has to be understood, and none is.
     """
     found = []
     for part in message.split(","):
         name, equals, value = part[:1], part[1:2], part[2:]
         if not (name.isascii() and name.isalpha()) or equals != "=" or "\0" in value:
             raise SaslError("A SCRAM message is not made of attributes.")
+        if name == "m":
+            raise SaslError("A SCRAM message has an extension that is not known.")
         found.append((name, value))
     return found
 

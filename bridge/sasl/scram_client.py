@@ -85,7 +85,6 @@ class ScramClient:
         """Give the nonce of both sides, the salt, and the rounds. What stands behind them is passed over."""
         asked = attributes(message)
         if [name for name, _ in asked[:3]] != ["r", "s", "i"]:
-            # An `m` in front is an extension that has to be understood (RFC 5802 §5.1).
             raise SaslError("The server's first SCRAM message does not ask for what SCRAM asks for.")
         (_, nonce), (_, salt), (_, rounds) = asked[:3]
         if not nonce.startswith(self._nonce) or nonce == self._nonce or not _NONCE.fullmatch(nonce):
