@@ -165,8 +165,9 @@ class Authority:
         else:
             key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
         begins = datetime.fromtimestamp(now, UTC)
-        # Apple counts from the beginning.
-        ends = min(begins - BACKDATED + timedelta(days=days), self.certificate.not_valid_after_utc)
+        # Apple counts from the beginning, which is a day back.
+        ends = begins + timedelta(days=days) - (BACKDATED if days == LEAF_DAYS else timedelta())
+        ends = min(ends, self.certificate.not_valid_after_utc)
         builder = _builder(_subject(names.first), self.certificate.subject, key, begins - BACKDATED, ends)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # A key that is sent under RSA needs the second; an EC key cannot do that.

@@ -145,7 +145,7 @@ def test_it_tells_what_there_is_and_when_it_ends(config: Path, tmp_path: Path) -
     before = modes(tmp_path)
     told = run(config, "certificate").stdout
     assert "RSA 2048, for nas.lan, until " in told
-    assert "in 3 days" in told
+    assert "in 4 days" in told
     assert "  SHA-1   " in told
     assert 'certificate = "tls.crt"\nkey = "tls.key"\n' in told
     assert "(new)" not in told

@@ -91,6 +91,11 @@ def test_a_servers_certificate(authority: Authority, tmp_path: Path, elliptic: b
     assert not Authority.make(names, NOW).made(pem)
 
 
+def test_a_certificate_holds_for_the_days_that_were_asked_for(authority: Authority) -> None:
+    pem, _ = authority.issue(read_names(["nas.lan"]), NOW, 1)
+    assert x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp() == NOW + DAY
+
+
 def test_no_certificate_outlives_its_authority(authority: Authority) -> None:
     pem, _ = authority.issue(read_names(["nas.lan"]), NOW, 36_500)
     assert x509.load_pem_x509_certificate(pem).not_valid_after_utc == LAST_DAY
@@ -110,7 +115,7 @@ def test_an_authority_is_read_as_it_was_written(authority: Authority) -> None:
 
 def test_dates_are_told_before_a_device_finds_out(authority: Authority, tmp_path: Path) -> None:
     file = tmp_path / "tls.crt"
-    file.write_bytes(authority.issue(read_names(["nas.lan"]), NOW, 100)[0])
+    file.write_bytes(authority.issue(read_names(["nas.lan"]), NOW, 99)[0])
     shown = read_certificate(str(file))
     assert shown.problem(NOW) == ""
     assert shown.problem(shown.ends - 14.5 * DAY) == ""

@@ -33,9 +33,9 @@ def log() -> Iterator[io.StringIO]:
 
 
 def write(directory: Path, name: str, days: int, now: float = NOW) -> tuple[str, str]:
-    """Write a certificate for so many days, less the one before now, and its key."""
+    """Write a certificate for so many days, one of them before now, and its key."""
     names = read_names(["nas.lan"])
-    certificate, key = Authority.make(names, now).issue(names, now, days)
+    certificate, key = Authority.make(names, now).issue(names, now, days - 1)
     files = (directory / f"{name}.crt", directory / f"{name}.key")
     for file, octets in zip(files, (certificate, key), strict=True):
         file.write_bytes(octets)
