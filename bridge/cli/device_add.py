@@ -14,7 +14,7 @@ from bridge.config.editing import ConfigFile
 from bridge.config.generating import ALPHABETS, DEFAULT, generate
 from bridge.config.problems import printable
 from bridge.model.failures import WrongRequest
-from bridge.model.logins import IN_CLEAR, SCRAM, allows
+from bridge.model.logins import IN_CLEAR, SCRAM, allows, offered
 from bridge.model.secret import Secret
 from bridge.model.settings import DeviceSettings, ListenerSettings, Settings, Way
 
@@ -114,8 +114,8 @@ def _ways(given: Sequence[str], listeners: Iterable[ListenerSettings]) -> list[W
             raise click.UsageError(f"there is no way to log in called {way!r}: {', '.join(known)}")
     if given:
         return [cast("Way", way) for way in dict.fromkeys(given)]
-    offered = [way for way in known if any(way in listener.auth for listener in listeners)]
-    return ["plain"] if not offered or not IN_CLEAR.isdisjoint(offered) else offered
+    there_is = [way for way in known if any(way in offered(listener) for listener in listeners)]
+    return ["plain"] if not there_is or not IN_CLEAR.isdisjoint(there_is) else there_is
 
 
 def _password(
@@ -168,9 +168,7 @@ def _hash(file: ConfigFile, password: Secret, login: str, auth: Sequence[Way]) -
 
 def _reaches(listener: ListenerSettings, device: DeviceSettings) -> bool:
     """Tell whether the device can log in there."""
-    ways = [way for way in listener.auth if allows(device, way)]
-    clear = listener.tls == "none" and listener.plaintext_login == "never"
-    return any(way not in IN_CLEAR or not clear for way in ways)
+    return any(allows(device, way) for way in offered(listener))
 
 
 def _server(listener: ListenerSettings) -> dict[str, Any]:

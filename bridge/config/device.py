@@ -147,11 +147,18 @@ def device_settings(
         if "sources" not in raw[name]:
             reading.problems.add((*path, "sources"), "is missing")
         found[name] = _settings(name, device, raw[name], accounts, keys, reading)
-        if len(found[name].login.encode()) > LONGEST_LOGIN:
-            reading.problems.add((*path, "login"), f"must not be longer than {LONGEST_LOGIN} octets (RFC 2449 §4)")
+        if mistake := _unsendable(found[name].login):
+            reading.problems.add((*path, "login"), mistake)
     for unique in ("id", "login"):
         _check_unique(unique, found, raw, reading)
     return found
+
+
+def _unsendable(login: str) -> str:
+    """Say why no device can log in with this name, or give an empty text."""
+    if len(login.encode()) > LONGEST_LOGIN:
+        return f"must not be longer than {LONGEST_LOGIN} octets (RFC 2449 §4)"
+    return "must not begin or end with a blank: USER takes none there" if login != login.strip() else ""
 
 
 def _check_name(name: str, path: KeyPath, reading: Reading) -> None:

@@ -1,10 +1,10 @@
 """Whether devices can log in where listeners let them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from bridge.config.problems import listed, printable
 from bridge.config.reading import Reading
-from bridge.model.logins import SCRAM, allows, checkable
+from bridge.model.logins import SCRAM, allows, checkable, offered
 from bridge.model.settings import DeviceSettings, ListenerSettings, Way
 
 
@@ -12,7 +12,8 @@ def check_logins(
     devices: Mapping[str, DeviceSettings], listeners: Iterable[ListenerSettings], reading: Reading
 ) -> None:
     """Note devices that cannot log in: by a way that takes what is not kept of their password, or that none offers."""
-    offered = {way for listener in listeners for way in listener.auth}
+    every = () if reading.problems.spoiled(("listener",)) else tuple(listeners)
+    ways = {way for listener in every for way in offered(listener)}
     for name, device in devices.items():
         path = ("device", name)
         if reading.problems.spoiled((*path, "auth")) or reading.problems.spoiled((*path, "password_hash")):
@@ -20,9 +21,15 @@ def check_logins(
         for position, way in enumerate(device.auth, 1):
             if not checkable(device, way):
                 reading.problems.add((*path, "auth", position), _missing(way, device.login))
-        if offered and not any(allows(device, way) for way in offered):
-            ways = listed(sorted(offered))
-            reading.problems.add((*path, "auth"), f"lets it log in nowhere: listeners offer {ways} only")
+        if every and not any(allows(device, way) for way in ways):
+            reading.problems.add((*path, "auth"), _nowhere(device, every, ways))
+
+
+def _nowhere(device: DeviceSettings, listeners: Iterable[ListenerSettings], ways: Collection[Way]) -> str:
+    told = f"lets it log in nowhere: listeners offer {f'{listed(sorted(ways))} only' if ways else 'nothing'}"
+    if any(allows(device, way) for listener in listeners for way in listener.auth):
+        told += ", since none takes a password: for that they need TLS, or another plaintext_login"
+    return told
 
 
 def _missing(way: Way, login: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from bridge.model.secret import Secret
-from bridge.model.settings import DeviceSettings, ScramVerifier, Way
+from bridge.model.settings import DeviceSettings, ListenerSettings, ScramVerifier, Way
 
 MECHANISMS: Mapping[Way, str] = {
     "plain": "PLAIN",
@@ -24,6 +24,14 @@ IN_CLEAR: frozenset[Way] = frozenset({"plain", "login"})
 def allows(device: DeviceSettings, way: Way) -> bool:
     """Tell whether a device may log in so."""
     return way in device.auth or (way in IN_CLEAR and not IN_CLEAR.isdisjoint(device.auth))
+
+
+def offered(listener: ListenerSettings) -> tuple[Way, ...]:
+    """Give the ways that some device may use there: where no password may pass, those that send none. A proxy may have
+    had TLS.
+    """
+    clear = listener.tls == "none" and listener.plaintext_login == "never" and not listener.proxy_protocol
+    return tuple(way for way in listener.auth if way not in IN_CLEAR or not clear)
 
 
 def checkable(device: DeviceSettings, way: Way) -> bool:

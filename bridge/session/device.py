@@ -284,29 +284,31 @@ class DeviceSession:
         self._pop3.tls_started(self._offered)
 
     async def _log_in(self, login: Login) -> None:
+        way: Way = "login" if login.mechanism == "LOGIN" else "plain"
         try:
             device = await self._services.doorkeeper.admit(login.name, login.password, self.peer)
         except BridgeError as failure:
             self._not_now(login.name, self._group, failure)  # whoever it is: a stranger may give any name
             return
         if device is None:
-            self._turn_away(login.name)
+            self._turn_away(login.name, way)
         else:
-            await self._let_in(device, "login" if login.mechanism == "LOGIN" else "plain")
+            await self._let_in(device, way)
 
     async def _prove(self, proof: Proof) -> None:
         admitted = await self._services.doorkeeper.prove(proof, self.peer)
         if admitted is None:
-            self._turn_away(proof.login)
+            self._turn_away(proof.login, proof.way)
         elif admitted.signature:
             self._proven = admitted.device, proof.way
             self._pop3.proven(admitted.signature)
         else:
             await self._let_in(admitted.device, proof.way)
 
-    def _turn_away(self, name: str) -> None:
+    def _turn_away(self, name: str, way: Way) -> None:
         count("logins_failed")
-        seldom.warning("login.failed", self._group, login=name, peer=str(self.peer))
+        # The way is told of everybody, so that nobody can tell from the time whether it was what was wrong.
+        seldom.warning("login.failed", self._group, login=name, peer=str(self.peer), auth=way)
         self._pop3.login_refused(WRONG_LOGIN.text, WRONG_LOGIN.code)
 
     async def _let_in(self, device: DeviceSettings, way: Way) -> None:

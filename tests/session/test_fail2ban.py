@@ -93,6 +93,8 @@ async def test_it_finds_each_wrong_login_and_nothing_else(autojump_clock: MockCl
     found = list(filter(None, (banned(each) for line in lines for each in (line, f"host popbridge[17]: {line}"))))
     assert sorted(found) == sorted(list(PEERS) * len(LOGINS) * 2)
     assert any("session.closed" in line for line in lines)
+    failed = [line for line in lines if "login.failed" in line]
+    assert all("auth=plain" in line or '"auth":"plain"' in line for line in failed)
 
 
 @pytest.mark.skipif(shutil.which("fail2ban-regex") is None, reason="fail2ban-regex is not installed")
