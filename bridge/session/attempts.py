@@ -106,8 +106,11 @@ def _mailbox(account: AccountId) -> str:
 
 
 class Pace:
-    """How long a refusal takes: as long as upstreams take to refuse, also where none was asked."""
+    """How long a refusal takes: as long as upstreams take to refuse, also where none was asked. `MARGIN` is more than
+    what is done before they are asked, which differs: only where a password is remembered it is compared first.
+    """
 
+    MARGIN = 0.25
     SHORTEST = 0.5
     LONGEST = 5.0
     KEPT = 8
@@ -122,4 +125,4 @@ class Pace:
     @property
     def seconds(self) -> float:
         """How long a refusal is to take."""
-        return max(self._latest)
+        return max(self._latest) + self.MARGIN

@@ -146,6 +146,17 @@ async def test_unknown_domains_and_users_take_as_long_as_wrong_passwords(
     assert await seconds(keeper, "fax", WRONG, Peer("203.0.113.9", 4000)) < 1
 
 
+async def test_whose_password_is_remembered_shows_in_no_time_either(
+    keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
+) -> None:
+    """After a restart a password is compared with what is remembered before the server is asked."""
+    upstream.hashes[ANN] = PasswordHash(2**14, 8, 1, b"salt", RIGHT.reveal().encode())
+    upstream.states[ANN] = "remembered"
+    remembered = await seconds(keeper, ANN, WRONG, AWAY)
+    assert await seconds(keeper, "nobody@example.org", WRONG, Peer("203.0.113.1", 4000)) == pytest.approx(remembered)
+    assert len(upstream.asked) == 2
+
+
 async def test_a_hundred_guesses_of_one_address_ask_little_and_keep_the_owner_from_nothing(
     keeper: PassingDoorkeeper, upstream: Upstream, autojump_clock: MockClock
 ) -> None:
