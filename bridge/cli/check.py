@@ -11,6 +11,7 @@ from bridge.cli.administering import administer_with
 from bridge.cli.listener_notes import listener_notes
 from bridge.cli.settings import config_option, config_path, settings
 from bridge.config.advice import advice
+from bridge.config.exposed import exposed
 from bridge.config.problems import dotted, printable
 from bridge.config.weaknesses import weaknesses
 from bridge.model.failures import BridgeError, ConfigError
@@ -30,7 +31,8 @@ def command(ctx: click.Context, connect: bool) -> None:
     loaded = settings()
     if problems := list(_unusable(loaded)):
         raise ConfigError([f"{config_path()}: {problem}" for problem in problems])
-    notes = (*listener_notes(loaded, time.time()), *advice(loaded), *weaknesses(loaded))
+    advised = (*advice(loaded), *weaknesses(loaded), *exposed(config_path()))
+    notes = (*listener_notes(loaded, time.time()), *advised)
     for line in (*_summary(loaded), *(f"note: {sentence}" for sentence in notes)):
         click.echo(printable(line))
     if connect and not _connected(loaded):
