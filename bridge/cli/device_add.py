@@ -176,7 +176,14 @@ def _server(listener: ListenerSettings) -> dict[str, Any]:
         host, port = platform.node(), {"none": 110, "starttls": 110, "implicit": 995}[listener.tls]
     else:
         host, port = platform.node() if _anywhere(listener.host) else listener.host, listener.port
-    return {"host": host, "port": port, "tls": listener.tls, "socket": listener.systemd or None}
+    return {
+        "host": host,
+        "port": port,
+        "tls": listener.tls,
+        "socket": listener.systemd or None,
+        "tls_profile": listener.tls_profile,
+        "proxied": bool(listener.proxy_protocol),
+    }
 
 
 def _anywhere(host: str) -> bool:
@@ -192,7 +199,10 @@ def _lines(found: Facts) -> Iterator[str]:
     for server in found["servers"]:
         socket = f" (or as the socket {server['socket']} has it)" if server["socket"] else ""
         host, encryption = printable(server["host"]), ENCRYPTION[server["tls"]]
-        yield f"  POP3 server {host}, port {server['port']}{socket}, encryption: {encryption}"
+        if server["tls"] != "none" and server["tls_profile"] == "legacy":
+            encryption += ", for a device that knows old TLS alone"
+        proxy = "the proxy in front of " if server["proxied"] else ""
+        yield f"  POP3 server {proxy}{host}, port {server['port']}{socket}, encryption: {encryption}"
     yield f"  user name   {printable(found['login'])}"
     if found["password"]:
         yield f"  password    {found['password']}   (shown once: it is kept nowhere in this form)"

@@ -98,6 +98,18 @@ def test_it_tells_what_to_type_into_the_device(home: Path) -> None:
     assert "systemctl reload popbridge" in done.stdout
 
 
+def test_it_tells_who_listens_behind_a_proxy_and_who_is_for_old_devices(home: Path) -> None:
+    for name in ("tls.crt", "tls.key"):
+        (home.parent / name).touch()
+    behind = '[[listener]]\naddress = "192.0.2.1:1111"\nproxy_protocol = ["192.0.2.7"]\n'
+    old = '[[listener]]\naddress = "192.0.2.1:995"\ntls = "implicit"\ntls_profile = "legacy"\n'
+    home.write_text(home.read_text() + behind + old + 'certificate = "tls.crt"\nkey = "tls.key"\n')
+    done = run(home, "device", "add", "fax")
+    assert done.exit_code == 0, done.stderr
+    assert "POP3 server the proxy in front of 192.0.2.1, port 1111, encryption: none" in done.stdout
+    assert "TLS from the start (SSL), for a device that knows old TLS alone" in done.stdout
+
+
 def test_scripts_get_an_object(home: Path) -> None:
     found = facts(home, "device", "add", "fax", "--auth", "scram-sha-256", "--alphabet", "digits")
     assert re.fullmatch(r"\d{20}", found.pop("password"))
@@ -109,7 +121,16 @@ def test_scripts_get_an_object(home: Path) -> None:
         "sources": ["family"],
         "networks": [],
         "auth": ["scram-sha-256"],
-        "servers": [{"host": "192.0.2.1", "port": 1110, "tls": "none", "socket": None}],
+        "servers": [
+            {
+                "host": "192.0.2.1",
+                "port": 1110,
+                "tls": "none",
+                "socket": None,
+                "tls_profile": "modern",
+                "proxied": False,
+            }
+        ],
     }
     found = facts(home, "account", "add", "work", "--host", "imap.example.com", "--user", "bob", "--password-env", "W")
     assert found == {
