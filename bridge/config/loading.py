@@ -9,7 +9,7 @@ from bridge.config.account import Account, account_oauth, account_settings
 from bridge.config.device import Device, device_settings
 from bridge.config.lines import TooDeep, find_lines
 from bridge.config.listener import Listener, listener_settings
-from bridge.config.logins import check_logins
+from bridge.config.logins import check_logins, check_passing
 from bridge.config.passthrough import passthrough_settings
 from bridge.config.problems import KeyPath, Problems, dotted, listed, printable, suggestion
 from bridge.config.reading import Reading
@@ -162,11 +162,13 @@ def _settings(raw: dict[str, object], reading: Reading) -> Settings:
     _check_token_key(by_name, table, problems)
     read = _read_all(Device, devices, "device", problems)
     by_device = device_settings(read, devices, by_name, server.token_keys, reading)
-    passed = passthrough_settings(_tables(raw, "passthrough", problems), by_device, table, reading)
+    domains = _tables(raw, "passthrough", problems)
+    passed = passthrough_settings(domains, by_device, table, reading)
     if not devices and not passed and not problems.spoiled(("device",)):
         problems.add(("device",), "there is none: write a [device.NAME] table, or nobody can log in")
     listeners = listener_settings(_listeners(raw, problems), reading)
     check_logins(by_device, listeners, reading)
+    check_passing({name: passed[name.lower()].device for name in domains}, listeners, reading)
     return Settings(
         server=server,
         listeners=listeners,

@@ -22,11 +22,22 @@ def check_logins(
             if not checkable(device, way):
                 reading.problems.add((*path, "auth", position), _missing(way, device.login))
         if every and not any(allows(device, way) for way in ways):
-            reading.problems.add((*path, "auth"), _nowhere(device, every, ways))
+            reading.problems.add((*path, "auth"), _nowhere("it", device, every, ways))
 
 
-def _nowhere(device: DeviceSettings, listeners: Iterable[ListenerSettings], ways: Collection[Way]) -> str:
-    told = f"lets it log in nowhere: listeners offer {f'{listed(sorted(ways))} only' if ways else 'nothing'}"
+def check_passing(
+    domains: Mapping[str, DeviceSettings], listeners: Iterable[ListenerSettings], reading: Reading
+) -> None:
+    """Note domains, given with what their devices have, whose logins can pass through nowhere."""
+    every = () if reading.problems.spoiled(("listener",)) else tuple(listeners)
+    ways = {way for listener in every for way in offered(listener)}
+    for name, device in domains.items():
+        if every and not any(allows(device, way) for way in ways):
+            reading.problems.add(("passthrough", name), _nowhere("its users", device, every, ways))
+
+
+def _nowhere(who: str, device: DeviceSettings, listeners: Iterable[ListenerSettings], ways: Collection[Way]) -> str:
+    told = f"lets {who} log in nowhere: listeners offer {f'{listed(sorted(ways))} only' if ways else 'nothing'}"
     if any(allows(device, way) for listener in listeners for way in listener.auth):
         told += ", since none takes a password: for that they need TLS, or another plaintext_login"
     return told
