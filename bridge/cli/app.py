@@ -1,5 +1,6 @@
 """The group of all commands, and how failures end one."""
 
+import errno
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NoReturn
@@ -29,6 +30,10 @@ COMMANDS = (
     "backup",
 )
 """Each is `command` in the module of its name."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What writing to a full disk fails with; where the file has no name, it is stdout."""
 
 
 class Commands(click.Group):
@@ -91,4 +96,6 @@ def _sentence(failure: BaseException) -> str:
         return f"popbridge: {printable(str(failure))}"
     if isinstance(failure, OSError) and failure.filename is not None:
         return f"popbridge: {failure.filename}: {failure.strerror}"
+    if isinstance(failure, OSError) and failure.errno in FULL:
+        return f"popbridge: {failure.strerror}, where the output goes"
     return ""

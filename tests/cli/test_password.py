@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import subprocess
 from base64 import b64encode
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bridge.model.secret import Secret
 from bridge.model.settings import DeviceSettings, PasswordHash
 from tests.cli.running import run
 from tests.config.examples import ACCOUNT, ENVIRON, whole
+from tests.support.bridge_process import POPBRIDGE
 
 LISTENER = '[[listener]]\naddress = "127.0.0.1:110"\nauth = ["plain", "scram-sha-256", "cram-md5"]\n'
 
@@ -105,3 +107,11 @@ def test_what_scram_cannot_carry_is_told(config: Path) -> None:
     done = run(config, "password", "--scram", stdin="a\x01b\n")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "control characters" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_where_the_hash_finds_no_room_a_sentence_says_so() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [str(POPBRIDGE), "password"]
+        done = subprocess.run(command, input="keypad 2345", stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "popbridge: No space left on device, where the output goes\n")
