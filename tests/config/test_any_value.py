@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from bridge.config.account import Account
 from bridge.config.device import Device
 from bridge.config.listener import Listener
+from bridge.config.passthrough import KEYS as PASSED
 from bridge.config.server import Server
 from bridge.config.tables import Table
 from tests.config.examples import basic, problems, whole
@@ -24,6 +26,7 @@ TABLES: dict[str, type[Table]] = {
     "[device.other]": Device,
 }
 KEYS = [(header, key) for header, model in TABLES.items() for key in model.model_fields]
+KEYS += [('[passthrough."example.net"]', key) for key in PASSED]
 
 SECRET = "hunter2"
 """Mixed into the values, but not as the name of a file, which is told, nor of an account in sources."""
@@ -78,6 +81,7 @@ def tell(text: str) -> list[str]:
         return problems(Path(directory), text)
 
 
+@pytest.mark.usefixtures("secrets_by_chance")  # the secret is written as a file's name as well, which is told
 @effort(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([key for key in KEYS if key[1] != "password_command"]), values)
 def test_any_value_in_any_key(place: tuple[str, str], value: Any) -> None:
