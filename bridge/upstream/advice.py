@@ -41,6 +41,15 @@ def what_to_do(settings: AccountSettings, text: str) -> str:
     return "; ".join(_steps(settings, preset, text))
 
 
+def about_a_token(settings: AccountSettings) -> str:
+    """Give what may mend that a good token is not taken, as the end of a sentence; empty when nothing is known."""
+    preset = preset_for(settings.provider, settings.host)
+    if preset is None:
+        return ""
+    whose = f"see that {settings.user} is whose mailbox was signed in to"
+    return "; ".join(filter(None, (whose, _switch(preset))))
+
+
 def _steps(settings: AccountSettings, preset: Preset | None, text: str) -> Iterator[str]:
     who = preset.title if preset is not None else "this server"
     if _OAUTH_ONLY.search(text) or (preset is not None and not preset.takes_passwords):

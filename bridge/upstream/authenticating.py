@@ -18,7 +18,7 @@ from bridge.model.passthrough import is_passed
 from bridge.model.secret import Secret
 from bridge.model.settings import AccountSettings
 from bridge.sasl import BearerProblem, Conversation, SaslError, ServerUnproven
-from bridge.upstream.advice import about_the_password, what_to_do
+from bridge.upstream.advice import about_a_token, about_the_password, what_to_do
 from bridge.upstream.failures import PASSING_CODES, asked_of, not_now, quoted
 from bridge.upstream.link import EVENT_LIMIT, Link
 from bridge.upstream.refusals import UNCLEAR_PAUSES
@@ -208,7 +208,8 @@ class Authenticating:
         self.definite = False  # another token may be taken
         why = link.sayable(" ".join(_explained(problem)))
         sentence = f"account {self._name}: the server does not take the token for {self._settings.user}{why}{said}"
-        return TokenRefused(self._name, sentence)
+        advice = about_a_token(self._settings)
+        return TokenRefused(self._name, f"{sentence}; {advice}" if advice else sentence)
 
 
 async def _response(way: Conversation, event: Continuation) -> bytes | None:

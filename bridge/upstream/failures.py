@@ -93,5 +93,7 @@ def refusal(account: str, what: str, answer: Tagged) -> UpstreamError:
         return not_now(account, f"{sentence}; it is tried again later", code, answer.text)
     if answer.kind == "BAD" and _HALF_DEAD.search(answer.text):
         # It comes of many connections, one after the other: the server counts those for a while that have ended.
-        return Dropped(account, f"{sentence}; a new connection is needed", crowded=True)
+        # It also is said for ever to a token whose owner has no such mailbox, or has no rights to it.
+        advice = "a new connection is needed; if that goes on, `user` may not be the mailbox of who signed in"
+        return Dropped(account, f"{sentence}; {advice}", crowded=True)
     return UpstreamRefused(account, sentence, code)

@@ -162,6 +162,22 @@ class TestRefused:
             ' the scope https://mail.example.org/ ("Authentication failed.")'
         )
 
+    async def test_what_may_mend_it_at_a_provider(self) -> None:
+        async def play(told: Told) -> None:
+            await told.command()
+            await told.say("{tag} NO AUTHENTICATE failed.")
+
+        async with trio.open_nursery() as nursery:
+            server = Scripted(nursery, "AUTH=XOAUTH2 SASL-IR", play)
+            settings = replace(BY_TOKEN, provider="microsoft365")
+            with pytest.raises(UpstreamLoginFailed) as failure:
+                await SignIn(settings, 10, server.connect, source("t1", "t2")).link()
+            nursery.cancel_scope.cancel()
+        assert str(failure.value).endswith(
+            '("AUTHENTICATE failed."); see that anna@example.org is whose mailbox was signed in to; IMAP is to be'
+            " switched on in the Exchange admin center, for the mailbox, under Manage email apps settings"
+        )
+
     async def test_not_now_is_no_refusal(self) -> None:
         async def play(told: Told) -> None:
             await told.command()
