@@ -41,7 +41,8 @@ class Look:
     """What was found. `there` are all UIDs that the server has. `missing` lost their message, by its account.
 
     `reused` are UIDs that name another message now: each is in `missing` and in `rows`. `renumbered`: the mailbox has
-    another UIDVALIDITY, so all that was listed is missing and all that is there is in `rows`.
+    another UIDVALIDITY, so all that was listed is missing and all that is there is in `rows`. `short`: the server says
+    that there are more messages than it names, so what is missing may well be there.
     """
 
     mailbox: IndexedMailbox
@@ -51,6 +52,7 @@ class Look:
     reused: frozenset[Uid] = frozenset()
     contents: dict[Uid, str] = field(default_factory=dict)
     renumbered: bool = False
+    short: bool = False
     known: int = 0
     found: dict[str, Found] = field(default_factory=dict)
 
@@ -89,6 +91,7 @@ class Looker:
                 new, old = state.uidvalidity, current.uidvalidity
                 log.warning("mailbox.renumbered", mailbox=str(mailbox.key), old=old, new=new)
             found.rows = await self._list(Uid(1))
+            found.short = self._short(found, len(found.rows))
             for at, part in enumerate(mailbox.parts):
                 found.missing += mailbox.places(part.uids, at)
         else:
@@ -145,6 +148,7 @@ class Looker:
             found.rows = await self._list(Uid(highest + 1))
         if len(current) + len(found.rows) != found.state.exists:
             there = set(await self._watcher.all_uids())
+            found.short = self._short(found, len(there))
             found.missing = found.mailbox.places(uid for uid in current.uids if uid not in there)
             unknown = there.difference(current.uids, found.rows)
             if unknown:
@@ -160,11 +164,16 @@ class Looker:
         if len(listed) < found.state.exists or not listed:
             # Of what a server cannot read it may give no row, and yet say OK: only what it does not find is gone.
             there |= {Uid(uid) for uid in await self._watcher.all_uids()}
+            found.short = self._short(found, len(there))
         found.missing = found.mailbox.places(uid for uid in current.uids if uid not in there)
         found.rows = {uid: row for uid, row in listed.items() if uid not in stored}
         found.reused = await self._reused(found, listed, stored)
         found.missing += found.mailbox.places(found.reused)
         found.rows |= {uid: listed[uid] for uid in found.reused}
+
+    def _short(self, found: Look, named: int) -> bool:
+        """Tell whether it has more, by all that it counts; what it told to be gone meanwhile is not among them."""
+        return named < min(found.state.exists, self._watcher.messages)
 
     async def _stored(self, found: Look) -> Iterable[StoredMessage]:
         parts = await self._store.load_parts(found.mailbox.key)

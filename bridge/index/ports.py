@@ -62,6 +62,11 @@ class Watcher(Protocol):
         """Give every UID of the open mailbox."""
         ...
 
+    @property
+    def messages(self) -> int:
+        """How many messages the open mailbox has, by what the server told last."""
+        ...
+
     async def headers(self, uids: Sequence[Uid], sink: Callable[[Uid, bytes], None]) -> None:
         """Hand over the header fields that identities are made of; what the server will not give is left out."""
         ...

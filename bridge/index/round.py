@@ -142,13 +142,14 @@ class Round:
 
     async def _believed(self, look: Look, old: Iterable[OldPlace], taken: Collection[EntrySeq]) -> bool:
         """Tell whether what is missing is really gone. A loss of many messages at once is a mishap until it lasts, also
-        what is left of it while they come back. What devices had done away with is no loss.
+        what is left of it while they come back; so is one of few where the server counts more than it names. What
+        devices had done away with is no loss.
         """
         key = look.mailbox.key
         gone = [place for place in old if place.key == key and place.seq not in taken and not place.removed]
         lost = sum(1 for place in gone if place.uid not in look.reused)
         before = self._memory.suspicions.get(key)
-        if not (suspicious(lost, look.known) if before is None else lost):
+        if not (lost if look.short or before is not None else suspicious(lost, look.known)):
             if before is not None:
                 await self._relieve(key, "mailbox.restored", lost)
             return True

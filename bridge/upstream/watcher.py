@@ -228,6 +228,12 @@ class Watcher:
         """Give every UID of the examined mailbox. Raises `MailboxChanged` as `list_messages` does."""
         return await self._ask(self._search)
 
+    @property
+    def messages(self) -> int:
+        """How many messages the examined mailbox has, by what the server told last; 0 when it is not open."""
+        selected = None if self._connection.link is None else self._connection.link.selected
+        return selected.exists if selected is not None and selected.mailbox == self._mailbox else 0
+
     async def _search(self, link: Link) -> UidSet:
         return await search_all(link, (await self._open(link)).exists)
 

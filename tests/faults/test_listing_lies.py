@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bridge.sandbox import Rule
+from bridge.sandbox import Rule, SandboxServer
 from bridge.sandbox.faults import Alter, Answer, Fault, Say
-from tests.faults.house import HEALED, LETTER, REFRESH_WAIT, House, house, within
+from tests.faults.house import HEALED, LETTER, REFRESH_WAIT, House, house, inbox, within
 from tests.faults.outcome import Outcome
 
 NEW = LETTER.format("new").encode()
@@ -123,6 +123,12 @@ CASES = {
 }  # fmt: skip
 """Rules that change nothing themselves: each case strikes its own."""
 
+TOGETHER: Mapping[str, tuple[Fault, Fault]] = {
+    "half of it, though it counts all": (rows(lambda told: told[::2]), put(rb"SEARCH 1[^\n]*", b"SEARCH 1 3 5\r")),
+    "all but one, though it counts all": (rows(lambda told: told[1:]), put(rb"SEARCH 1[^\n]*", b"SEARCH 2 3 4 5 6\r")),
+}
+"""What it tells of both by rows and to a search."""
+
 MOST_COMMANDS = 400
 """In 400 s of being lied to: more would be a loop without a pause."""
 
@@ -151,9 +157,26 @@ async def comes_true(at: House, known: list[str]) -> None:
 @pytest.mark.parametrize("case", list(CASES))
 async def test_a_lie_hides_nothing(tmp_path: Path, autojump_clock: MockClock, case: str) -> None:
     rule = CASES[case]
-    async with house(tmp_path) as at:
+    await lied_to(tmp_path, Rule(rule.point, rule.faults, rule.command, rule.arguments, times=None))
+
+
+@pytest.mark.parametrize("case", list(TOGETHER))
+async def test_lies_that_agree_hide_nothing(tmp_path: Path, autojump_clock: MockClock, case: str) -> None:
+    row, search = TOGETHER[case]
+    upstream = inbox()
+    upstream.capabilities = {"IMAP4REV1", "AUTH=PLAIN"}
+    await lied_to(
+        tmp_path,
+        Rule("command", row, "UID FETCH", "RFC822.SIZE", times=None),
+        Rule("command", search, "UID SEARCH", times=None),
+        upstream=upstream,
+    )
+
+
+async def lied_to(directory: Path, *rules: Rule, upstream: SandboxServer | None = None) -> None:
+    async with house(directory, upstream) as at:
         known = await at.listed()
-        at.strike(Rule(rule.point, rule.faults, rule.command, rule.arguments, times=None))
+        at.strike(*rules)
         at.upstream.drop_connections()
         at.deliver(NEW)
         await polls(at, known)

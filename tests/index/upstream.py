@@ -339,6 +339,10 @@ class FakeWatcher:
             self._upstream.listed += len(rows[at : at + 1000])
             await sink(rows[at : at + 1000])
 
+    @property
+    def messages(self) -> int:
+        return len(self._upstream.boxes[self._open].letters)
+
     async def all_uids(self) -> Iterable[int]:
         return sorted((await self._opened()).letters)
 
