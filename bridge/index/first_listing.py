@@ -7,6 +7,7 @@ import trio
 
 from bridge.index.ports import StorePort, Watcher
 from bridge.maildrop import MailboxSnapshot, from_messages, in_one, namer
+from bridge.model.failures import UpstreamBroken
 from bridge.model.names import Uid
 from bridge.model.places import ListedMessage, ListingChange, MailboxKey, MailboxState, StoredMessage
 from bridge.telemetry import get_logger
@@ -16,18 +17,32 @@ log = get_logger("index")
 TOLD_EVERY = 10.0
 """Seconds between two lines of the log on how far a listing is."""
 
+BELIEVED_AFTER = 600.0
+"""Seconds after which a server that counts more messages than it names is taken to have no more. Our own: until then a
+device would be told of too few.
+"""
+
 ROWS = 2000
 """Messages that become columns in one go: a few milliseconds, between which others have their turn."""
 
 
 class FirstListing:
     """Lists one examined mailbox. `begun` is what an earlier try under the same UIDVALIDITY committed; `anew` tells
-    that one under another UIDVALIDITY is to be forgotten.
+    that one under another UIDVALIDITY is to be forgotten. `short`, in Trio's time, is since when the server named fewer
+    messages than it counts: what it leaves out may lie between others, and is believed not to be there after a while.
     """
 
     def __init__(
-        self, key: MailboxKey, state: MailboxState, store: StorePort, begun: MailboxSnapshot | None, *, anew: bool
+        self,
+        key: MailboxKey,
+        state: MailboxState,
+        store: StorePort,
+        begun: MailboxSnapshot | None,
+        *,
+        anew: bool,
+        short: float | None = None,
     ) -> None:
+        self.short = short
         self._key = key
         self._state = state
         self._store = store
@@ -56,9 +71,12 @@ class FirstListing:
         """
         self._tell()
         first = Uid(max((max(part.uids, default=0) for part in self._parts), default=0) + 1)
+        known: set[int] = set()
+        if self.short is not None:
+            known, first = set(self.have().uids), Uid(1)
 
         async def take(batch: list[ListedMessage]) -> None:
-            await self._take(batch)
+            await self._take([row for row in batch if row.uid not in known])
             heard()
 
         await watcher.list_messages(first, take)
@@ -91,10 +109,24 @@ class FirstListing:
 
     async def _vanished(self, watcher: Watcher, found: MailboxSnapshot) -> list[Uid]:
         """Say what went while it was listed. Of what an earlier try listed the number alone does not tell."""
-        if not len(found) or (len(found) == self._state.exists and not self._resumed):
+        if len(found) == self._state.exists and not self._resumed:
             return []
-        there = set(await watcher.all_uids())
+        there = set(await watcher.all_uids()) if len(found) or self._state.exists else set()
+        self._check_whole(len(there.union(found.uids)) if len(found) else 0, watcher.messages)
         return [Uid(uid) for uid in found.uids if uid not in there]
+
+    def _check_whole(self, named: int, counted: int) -> None:
+        """Raise `UpstreamBroken` when there must be more than is named; what went meanwhile is not counted any more."""
+        counted = min(counted, self._state.exists)
+        if named >= counted:
+            self.short = None
+            return
+        now = trio.current_time()
+        self.short = now if self.short is None else self.short
+        if now < self.short + BELIEVED_AFTER:
+            account = self._key.account
+            sentence = f"account {account}: the server counts {counted} messages in {self._key.mailbox}"
+            raise UpstreamBroken(account, f"{sentence}, and names {named}; it is listed again")
 
     def _tell(self) -> None:
         self._told = trio.current_time()

@@ -46,6 +46,7 @@ class IndexedMailbox:
         self._state: MailboxState | None = None
         self._begun: MailboxSnapshot | None = None
         self._begun_under: UidValidity | None = None
+        self._short: float | None = None
         self._version = 0
 
     @property
@@ -152,7 +153,8 @@ class IndexedMailbox:
         it is gone on with next time.
         """
         anew = self._begun_under not in {None, state.uidvalidity}
-        listing = FirstListing(self.key, state, self._store, None if anew else self._begun, anew=anew)
+        begun = None if anew else self._begun
+        listing = FirstListing(self.key, state, self._store, begun, anew=anew, short=self._short)
 
         def heard() -> None:
             self.listing, self._begun_under = listing.progress, state.uidvalidity
@@ -161,6 +163,7 @@ class IndexedMailbox:
         try:
             found, final = await listing.run(watcher, heard)
         finally:
+            self._short = listing.short
             if self._begun_under == state.uidvalidity:
                 self._begun = listing.have()
         self._begun, self.listing, self.verified = None, None, True

@@ -107,7 +107,8 @@ class Measuring:
         for uid, octets in counts.items():
             while octets.more:
                 await self._fetch(link, {uid: octets}, octets.seen, RANGE_OCTETS)
-            if octets.begun and not octets.broken:
+            # An empty text is none where there should be more: a reader is refused that, too.
+            if octets.begun and not octets.broken and (octets.seen or not self._sizes[uid]):
                 self.counted.append((uid, octets.finish()))
                 self._latest.put((self._key.mailbox, self._uidvalidity, uid), octets.text)
 
