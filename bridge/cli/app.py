@@ -1,7 +1,10 @@
 """The group of all commands, and how failures end one."""
 
 import errno
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -75,6 +78,8 @@ def _end(ctx: click.Context, failure: BaseException) -> NoReturn:
     sentences = [_sentence(leaf) for leaf in leaves]
     if not all(sentences):
         raise failure
+    if any(_of_stdout(leaf) for leaf in leaves):
+        _let_go_of_stdout()
     for sentence in dict.fromkeys(sentences):
         click.echo(sentence, err=True)
     ctx.exit(2 if any(isinstance(leaf, ConfigError | WrongRequest) for leaf in leaves) else 1)
@@ -96,6 +101,20 @@ def _sentence(failure: BaseException) -> str:
         return f"popbridge: {printable(str(failure))}"
     if isinstance(failure, OSError) and failure.filename is not None:
         return f"popbridge: {failure.filename}: {failure.strerror}"
-    if isinstance(failure, OSError) and failure.errno in FULL:
+    if isinstance(failure, OSError) and _of_stdout(failure):
         return f"popbridge: {failure.strerror}, where the output goes"
     return ""
+
+
+def _of_stdout(failure: BaseException) -> bool:
+    return isinstance(failure, OSError) and failure.filename is None and failure.errno in FULL
+
+
+def _let_go_of_stdout() -> None:
+    """See to it that Python does not try at its end what was just tried: it would fail with words and a status of its
+    own.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError):  # what has no descriptor is not the process's own
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,5 +1,6 @@
 """`popbridge password`: what it prints where, and that the configuration takes it."""
 
+import os
 import re
 import secrets
 import subprocess
@@ -110,8 +111,17 @@ def test_what_scram_cannot_carry_is_told(config: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_where_the_hash_finds_no_room_a_sentence_says_so() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_where_the_hash_finds_no_room_a_sentence_says_so(unbuffered: str) -> None:
+    environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
-        command = [str(POPBRIDGE), "password"]
-        done = subprocess.run(command, input="keypad 2345", stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [str(POPBRIDGE), "password"],
+            input="keypad 2345",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=environ,
+        )
     assert (done.returncode, done.stderr) == (1, "popbridge: No space left on device, where the output goes\n")
