@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from bridge.telemetry import configure
 from tests.support.dovecot import Dovecot, dovecot_missing
 from tests.support.leaks import Watch
 
@@ -15,6 +16,13 @@ _watch.install()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the long forms of some tests need."""
     parser.addoption("--systemd", action="store_true", help="boot a container and try the real unit in it (root)")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_at_the_start() -> Iterator[None]:
+    """Leave no test another's idea of what is logged, and where to: commands run in this process, too."""
+    yield
+    configure()
 
 
 @pytest.fixture(autouse=True)
