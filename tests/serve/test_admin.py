@@ -206,6 +206,7 @@ async def test_forget_gives_up_the_say_of_a_device(loaded: Settings) -> None:
         assert found == {
             "device": "den",
             "configured": True,
+            "passed": False,
             "announced": 1,
             "hidden": 0,
             "votes": 0,
