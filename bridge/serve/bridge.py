@@ -77,21 +77,7 @@ class Bridge:
         self._nursery = nursery
         self._accounts = RunningAccounts(store, nursery, now)
         self._intents = IntentRunner(self._accounts.indexed, store, now, self._count_votes, self._undo_window)
-        self._maildrops = DeviceMaildrops(
-            self._accounts.indexed,
-            store,
-            self._intents,
-            Reading(
-                lambda location, size, whole: self._accounts.upstream(location.key.account).read(
-                    location, size, whole=whole
-                ),
-                store.spool,
-            ),
-            settings.server.refresh_wait,
-            now,
-            # The store's threads are for the store.
-            None if runner is in_thread else runner,
-        )
+        self._maildrops = self._devices_maildrops(settings.server.refresh_wait)
         self._leases = Leases()
         self._passed = PassedThrough(
             settings, store, self._accounts, self._maildrops, self._leases, self._hash_password, now
@@ -111,6 +97,23 @@ class Bridge:
         self._expiry = Expiry(clock.wall)  # as devices judge
         self._overview = Overview(
             store, self._accounts, self._maildrops, self._leases, self._gate, self._expiry, self._passed
+        )
+
+    def _devices_maildrops(self, refresh_wait: float) -> DeviceMaildrops:
+        return DeviceMaildrops(
+            self._accounts.indexed,
+            self._store,
+            self._intents,
+            Reading(
+                lambda location, size, whole: self._accounts.upstream(location.key.account).read(
+                    location, size, whole=whole
+                ),
+                self._store.spool,
+            ),
+            refresh_wait,
+            self._now,
+            # The store's threads are for the store.
+            None if self._runner is in_thread else self._runner,
         )
 
     @property

@@ -140,15 +140,16 @@ def overview(connection: sqlite3.Connection, electorate: Iterable[str] | None = 
             }
             for name in names
         ],
-        "devices": [
-            {
-                **device,
-                "hidden_by": {row["rule"]: row["messages"] for row in _of("device", device["name"], hidden)},
-                **_votes(_of("device", device["name"], votes)),
-                "shown": _of("device", device["name"], shown),
-            }
-            for device in devices
-        ],
+        "devices": [_device_facts(device, _of("device", device["name"], hidden), votes, shown) for device in devices],
+    }
+
+
+def _device_facts(device: Row, hidden: Iterable[Row], votes: Iterable[Row], shown: Iterable[Row]) -> Row:
+    return {
+        **device,
+        "hidden_by": {row["rule"]: row["messages"] for row in hidden},
+        **_votes(_of("device", device["name"], votes)),
+        "shown": _of("device", device["name"], shown),
     }
 
 
