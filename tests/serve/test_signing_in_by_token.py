@@ -36,7 +36,7 @@ LETTER = b"Message-ID: <%d@example.org>\r\nSubject: letter %d\r\n\r\nHello\r\n"
 LONG = b"What is as long as this is kept in no memory.\r\n" * 20_000
 KEY = Secret(base64.b64encode(b"k" * 32).decode())
 OTHER_KEY = Secret(base64.b64encode(b"o" * 32).decode())
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
